@@ -1,0 +1,149 @@
+#ifndef CTL_CONFIG_H
+#define CTL_CONFIG_H
+/*
+ * config.h - the configuration, typed and checked: what the YAML file means.
+ *
+ * Made by config_parse() (config_check.c) from text by the tables in schema_config.c. A struct config that was returned is complete,
+ * defaults filled in, names unique, references resolved to indexes. Nobody edits it afterwards. Control thread, and the CLI for `config check`.
+ */
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/err.h"
+
+#define CONFIG_NAME_MAX 32        /* bytes with NUL; letters, digits, '-', '_', '.'; begins with a letter */
+#define CONFIG_TEXT_MAX (1 << 20) /* bytes of one file */
+#define CONFIG_CPUS_MAX 64        /* processors, and entries of processors.cpus */
+#define CONFIG_ADAPTERS_MAX 16
+#define CONFIG_SWITCHES_MAX 64
+#define CONFIG_PORTS_MAX 1024
+#define CONFIG_ADDRESSES_MAX 8
+#define CONFIG_STATICS_MAX 1024
+#define CONFIG_ARG_MAX 108
+
+struct config_processors {
+	unsigned count;                 /* 1 to CONFIG_CPUS_MAX; default: entries of cpus, else online CPUs */
+	unsigned cpus[CONFIG_CPUS_MAX]; /* processor i runs on cpus[i % n_cpus] */
+	unsigned n_cpus;                /* 0: not given, all online CPUs in order */
+	bool poll;                      /* idle: poll */
+	unsigned speed_percent;         /* 1 to 100: emulated, capped at this share of a core; 0: real */
+};
+
+enum config_uplink_kind {
+	UPLINK_AF_XDP,
+	UPLINK_AF_PACKET,
+	UPLINK_PCAP,
+	UPLINK_NULL,
+	UPLINK_RING,
+	UPLINK_MEMIF,
+	UPLINK_TAP,
+	UPLINK_PCI
+};
+enum config_adapter_mode { ADAPTER_NONE, ADAPTER_RSS, ADAPTER_VMQ };
+
+struct config_adapter {
+	char name[CONFIG_NAME_MAX];
+	enum config_uplink_kind kind; /* "af_xdp:flwire0" */
+	char arg[CONFIG_ARG_MAX];     /* "flwire0"; pcap: "rx.pcap" or "rx.pcap,tx.pcap"; null: empty */
+	enum config_adapter_mode mode;
+	unsigned queues;         /* VM queues beside the default queue; 1 to 256, default 8 */
+	bool dynamic;            /* not offered yet: true is refused with the reason */
+	int base_processor;      /* -1: default rule */
+	unsigned max_processors; /* 0: all from base on */
+	uint64_t speed_mbps;     /* 0: the link's own */
+	unsigned mtu;            /* 0: the interface's own */
+};
+
+enum config_vlan_mode { VLAN_UNTAGGED, VLAN_ACCESS, VLAN_TRUNK };
+
+struct config_vlan {
+	enum config_vlan_mode mode;
+	uint16_t id;                 /* access: 1 to 4094 */
+	uint16_t native;             /* trunk: VLAN of untagged frames; 0: frames stay untagged (VLAN 0) */
+	uint64_t allowed[4096 / 64]; /* trunk: bit per VID, the native one's among them */
+};
+
+enum config_nic { NIC_TAP, NIC_VHOST, NIC_VF }; /* vhost and vf: not offered yet, refused with that reason */
+
+struct config_port {
+	char name[CONFIG_NAME_MAX]; /* unique over all switches */
+	unsigned sw;                /* index of its switch */
+	enum config_nic nic;
+	char netns[CONFIG_NAME_MAX * 2]; /* empty: the daemon's own */
+	char interface[IFNAMSIZ];
+	struct prefix address[CONFIG_ADDRESSES_MAX]; /* key address: one, or a list */
+	unsigned n_addresses;
+	bool has_mac;
+	struct mac mac;
+	unsigned queues;     /* 1 to 16, default 1 */
+	unsigned mtu;        /* default 1500; 68 to 9216 */
+	unsigned txqueuelen; /* default 256 packets; 1 to 100000 */
+	unsigned vmq_weight; /* 0 to 100, default 100 */
+	bool spoof_check;    /* default on */
+	struct config_vlan vlan;
+};
+
+enum config_switch_kind { SWITCH_EXTERNAL, SWITCH_INTERNAL, SWITCH_PRIVATE };
+
+struct config_static {
+	unsigned sw;
+	struct mac mac;
+	uint16_t vlan; /* 0: untagged */
+	int port;      /* index of the port; -1: the switch's uplink (the file names the adapter) */
+};
+
+struct config_switch {
+	char name[CONFIG_NAME_MAX];
+	enum config_switch_kind kind;
+	int adapter;          /* index; external only, else -1 */
+	unsigned fdb_entries; /* default 8192; 64 to 1048576, rounded up to a power of two */
+	unsigned ageing_s;    /* default 300 (IEEE 802.1Q-2022, table 8-6); 10 to 1000000; */
+};
+
+struct config {
+	struct config_processors processors;
+	struct config_adapter adapters[CONFIG_ADAPTERS_MAX];
+	unsigned n_adapters;
+	struct config_switch switches[CONFIG_SWITCHES_MAX];
+	unsigned n_switches;
+	struct config_port *ports; /* in file order: switch by switch */
+	unsigned n_ports;
+	struct config_static *statics;
+	unsigned n_statics;
+	int log_level;
+	char *text; /* the file as given, len bytes and a NUL */
+	size_t text_len;
+};
+
+/* One mistake; line and column count from 1, 0 when unknown. */
+struct config_mistake {
+	unsigned line, column;
+	struct err err; /* msg, hint ("valid: ...", "did you mean ...?"), path ("switches[0].ports[2].vlan.id") */
+};
+
+struct config_mistakes {
+	struct config_mistake *list;
+	unsigned n;
+	unsigned hidden; /* beyond the first 100 */
+};
+
+/*
+ * Parses and checks len bytes. Returns a configuration that the caller frees with config_free, or NULL and at least one
+ * mistake: all of them, in the order of the file, not only the first. Never touches the system: whether interfaces exist is said when it is applied.
+ */
+struct config *config_parse(const char *text, size_t len, struct config_mistakes *mistakes);
+void config_free(struct config *config);
+void config_mistakes_free(struct config_mistakes *mistakes);
+
+/* "converged.yaml:12:9: port 'vm1': unknown key 'vlna' ...\n  hint: did you mean 'vlan'?" for all of them. Caller frees. */
+char *config_mistakes_text(const struct config_mistakes *mistakes, const char *file);
+
+/*
+ * The configuration as YAML text, keys that have their default value left out, secrets as "(set)". Caller frees.
+ * config_parse(config_emit(c)) gives an equal configuration.
+ */
+char *config_emit(const struct config *config);
+#endif

@@ -1,0 +1,78 @@
+#ifndef CTL_SCHEMA_H
+#define CTL_SCHEMA_H
+/*
+ * schema.h - each object and operation, described once.
+ *
+ * schema_config.c: the objects of the configuration file and their keys. schema_methods.c: the RPC methods. From these
+ * tables come the file's checks, RPC validation, the CLI with its help and completion, and the reference pages.
+ * Immutable; any thread; the CLI too.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum schema_type {
+	SCHEMA_BOOL,   /* on | off (also true | false, yes | no in the file) */
+	SCHEMA_INT,    /* min..max */
+	SCHEMA_ENUM,   /* one of choices */
+	SCHEMA_NAME,   /* the name of an object */
+	SCHEMA_STRING, /* at most max bytes */
+	SCHEMA_MAC,
+	SCHEMA_PREFIX,   /* address/bits */
+	SCHEMA_SPEED,    /* 10G, 2500M; megabits per second */
+	SCHEMA_VLAN_SET, /* [10, 20-30] */
+	SCHEMA_OBJECT,   /* of */
+	SCHEMA_LIST,     /* of objects (of), or of scalars (item) */
+};
+
+struct schema_object;
+
+/* One key of a configuration object, or one parameter of a method, or one key of a result. */
+struct schema_key {
+	const char *name;
+	enum schema_type type;
+	enum schema_type item; /* LIST of scalars: their type */
+	bool required;
+	int64_t min, max;           /* INT and STRING */
+	const char *const *choices; /* ENUM: NULL-terminated */
+	const char *fallback;       /* default as text, NULL when there is none */
+	const char *unit;           /* "ms", "packets", "Mb/s", NULL */
+	const char *help;           /* one line */
+	const struct schema_object *of;
+};
+
+struct schema_object {
+	const char *name; /* "port" */
+	const char *help;
+	const struct schema_key *keys; /* ends with name NULL */
+};
+
+/* The whole file. */
+extern const struct schema_object schema_config;
+
+struct schema_error {
+	int code; /* positive errno */
+	const char *text;
+};
+
+enum schema_result { RESULT_OBJECT, RESULT_LIST };
+
+struct schema_method {
+	const char *noun, *verb; /* method "noun.verb"; verb is NULL for `drops` */
+	const char *summary;     /* one line, as in the help */
+	const struct schema_key
+		*params; /* ends with name NULL; the first SCHEMA_NAME one is the CLI's NAME; NULL: none */
+	enum schema_result result;
+	const struct schema_key *
+		columns; /* keys of the result (of one element), in the order of the CLI's table; ends with name NULL */
+	const struct schema_error *errors; /* ends with code 0; NULL: none of its own */
+	const char *example;               /* a command line that works with examples/converged-host.yaml */
+	bool changes;                      /* refused on the read-only socket; writes an audit line */
+	bool local;                        /* the CLI does it without a daemon (config check, completion) */
+};
+
+extern const struct schema_method schema_methods[]; /* ends with noun NULL */
+
+/* By noun and verb (verb NULL or "" for those without); NULL when there is none. */
+const struct schema_method *schema_method_find(const char *noun, const char *verb);
+#endif

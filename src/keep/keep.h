@@ -1,0 +1,110 @@
+#ifndef KEEP_KEEP_H
+#define KEEP_KEEP_H
+/*
+ * keep.h - the keeper: the small privileged process beside the data plane, and how to ask it.
+ *
+ * fairleadd forks before anything else is set up. The parent stays the keeper: it holds the privileges, parses
+ * no packet, and serves a closed list of requests over one SOCK_SEQPACKET pair, handing descriptors over with
+ * SCM_RIGHTS. The child is the data plane. Requests are fixed structs; every field is checked by the keeper, which
+ * does not trust the data plane (it parses the guests' packets): names are bounded and without '/', counts are
+ * bounded, the paths that may be listened on or written to are those given at start.
+ *
+ * Caller: the control thread of the data plane only, one request at a time; each call blocks for the answer
+ * (a few ms; 5 s at most, then -ETIMEDOUT).
+ */
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/addr.h"
+#include "base/err.h"
+
+#define KEEP_NAME_MAX 64
+#define KEEP_TAP_QUEUES_MAX 16
+#define KEEP_ADDRESSES_MAX 8
+#define KEEP_PATH_MAX 108 /* sockaddr_un */
+
+struct keep_options {
+	const char *run_dir;     /* sockets may be made in here only; made when it does not exist */
+	const char *config_path; /* the one file that keep_save_config may replace; NULL: none */
+};
+
+/* ---- the parent's side ---- */
+
+/*
+ * Serves until the data plane (pid, at the other end of sock) ends. Then gives back what was taken over, removes the sockets and
+ * interfaces that it made, and returns the data plane's exit status as waitpid gave it. Passes SIGTERM, SIGINT and SIGHUP on to the data plane.
+ */
+int keep_serve(int sock, pid_t data_plane, const struct keep_options *options);
+
+/* ---- the data plane's side ---- */
+
+/* The data plane's end of the pair; set once, before the first request. */
+void keep_client_init(int sock);
+
+struct keep_tap {
+	char netns[KEEP_NAME_MAX]; /* a name under /run/netns; empty: the daemon's own */
+	char interface[IFNAMSIZ];
+	unsigned queues;     /* 1 to KEEP_TAP_QUEUES_MAX */
+	struct mac mac;      /* zero: the kernel chooses */
+	unsigned mtu;        /* bytes, 68 to 65521; 0: leave 1500 */
+	unsigned txqueuelen; /* packets; 0: leave the kernel's */
+	struct prefix address[KEEP_ADDRESSES_MAX];
+	unsigned n_addresses;
+};
+
+/*
+ * Makes a TAP interface (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE, not persistent, header 10 bytes), gives it MAC, MTU, txqueuelen and
+ * addresses, brings it up. fds[0..queues) are non-blocking, close-on-exec and the caller's; *mac_out is the MAC that it has in the end.
+ * Refuses (-EEXIST, or -EBUSY) an interface that exists, -ENOENT a namespace that does not. Nothing is left behind after an error.
+ */
+int keep_tap_open(const struct keep_tap *tap, int *fds, struct mac *mac_out, struct err *err);
+
+/* Changes MAC (unless zero), MTU (unless 0), addresses (to exactly these; link-local IPv6 ones stay) of an interface that keep_tap_open made. */
+int keep_tap_set(const struct keep_tap *tap, struct err *err);
+
+struct keep_link_stats {
+	uint64_t rx_packets, rx_bytes, rx_dropped, tx_packets, tx_bytes, tx_dropped;
+	bool up;
+	unsigned mtu;
+};
+/* The kernel's own counters of an interface. netns may be empty. */
+int keep_link_stats(const char *netns, const char *interface, struct keep_link_stats *out, struct err *err);
+
+struct keep_link {
+	unsigned ifindex;
+	struct mac mac;
+	unsigned mtu;
+	bool up, carrier;
+	bool default_route;   /* an IPv4 or IPv6 default route leaves through it */
+	unsigned n_addresses; /* other than link-local */
+	bool has_caller;      /* carries the address given as caller, below */
+	bool enslaved;        /* to a bridge, bond or team */
+	char kind[16];        /* "veth", "tun", ... as rtnetlink's IFLA_INFO_KIND; empty for physical ones */
+};
+/*
+ * What an uplink candidate in the daemon's own namespace is. caller: textual IP address (server side) of the user's own connection, or NULL.
+ * -ENODEV when there is none of that name.
+ */
+int keep_link_show(const char *interface, const char *caller, struct keep_link *out, struct err *err);
+
+/* Brings an interface of the daemon's namespace up. */
+int keep_link_up(const char *interface, struct err *err);
+
+/*
+ * Moves MAC, addresses and routes of uplink to interface `to` (a TAP of the daemon's own namespace); the keeper
+ * remembers and gives all back when the data plane ends or on keep_give_back. One at a time: -EBUSY.
+ */
+int keep_take_over(const char *uplink, const char *to, struct err *err);
+int keep_give_back(struct err *err);
+
+/*
+ * A listening, non-blocking SOCK_STREAM unix socket at run_dir/name with that mode and, when group is not empty and exists, that group.
+ * A stale socket (nobody listens) is replaced; a live one is -EADDRINUSE. Returns the descriptor or -errno.
+ */
+int keep_listen(const char *name, mode_t mode, const char *group, struct err *err);
+
+/* Replaces the configuration file by text (written beside it, fsync, rename; mode and owner kept). -EROFS when started without a file. */
+int keep_save_config(const char *text, size_t len, struct err *err);
+#endif

@@ -1,0 +1,62 @@
+#ifndef NIC_RXMAP_H
+#define NIC_RXMAP_H
+/*
+ * rxmap.h - what a NIC's silicon does with an arriving frame: receive filter (destination MAC and VLAN) picks
+ * the vport, a Toeplitz hash and the vport's indirection table pick the queue.
+ *
+ * A struct rxmap is immutable: built by the control thread, published by RCU, read by the front end. Filters are
+ * tested as NDIS says: fields inside one AND, filters of one vport OR; a frame that no filter accepts, and each
+ * group frame, belongs to the default vport (index 0).
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "pkt/toeplitz.h"
+
+#define RXMAP_VID_ANY 0xffff /* any tag or none: a trunk's filter (NDIS 6.30: MAC only, flag clear) */
+#define RXMAP_VID_UNTAGGED 0 /* untagged or VID 0 */
+#define RXMAP_TABLE_MAX 512  /* indirection entries of one vport; a power of two */
+
+/* Hash types, OR-ed: NDIS_HASH_*. A frame takes the widest set that fits it; fragments take the address pair only. */
+#define HASH_IPV4 0x1
+#define HASH_TCP_IPV4 0x2
+#define HASH_UDP_IPV4 0x4
+#define HASH_IPV6 0x8
+#define HASH_TCP_IPV6 0x10
+#define HASH_UDP_IPV6 0x20
+
+struct rxmap_filter {
+	struct mac mac;
+	uint16_t vid;   /* RXMAP_VID_UNTAGGED, 1 to 4094, or RXMAP_VID_ANY */
+	uint16_t vport; /* index into vports, not 0 */
+};
+
+struct rxmap_vport {
+	uint16_t
+		n_entries; /* power of two up to RXMAP_TABLE_MAX; 0 or 1: no spreading, entry[0] (0 when there is none) */
+	const uint16_t *entry; /* queue slot per entry: what rxmap_classify returns; copied by rxmap_new */
+};
+
+struct rxmap;
+
+/*
+ * Builds a map. vports[0..n_vports) with n_vports >= 1, filters[0..n_filters) naming them; the first of two equal filters counts.
+ * toeplitz may be NULL when no vport spreads; it is borrowed and must outlive the map. hash_types: HASH_*, for all vports.
+ * Returns NULL without memory or with arguments out of range. Control thread.
+ */
+struct rxmap *rxmap_new(const struct rxmap_vport *vports, size_t n_vports, const struct rxmap_filter *filters,
+			size_t n_filters, const struct toeplitz *toeplitz, unsigned hash_types);
+void rxmap_free(struct rxmap *map);
+
+struct rxmap_verdict {
+	uint16_t vport; /* 0: default */
+	uint16_t slot;  /* queue slot, from the vport's indirection table */
+	uint32_t hash;
+	uint8_t hash_type; /* one HASH_* bit, 0 when no hash could be computed (then entry[0]) */
+};
+
+/* Classifies one frame, at most len contiguous bytes of it looked at; any bytes, any length. Front end and workers. */
+void rxmap_classify(const struct rxmap *map, const uint8_t *frame, size_t len, struct rxmap_verdict *out);
+#endif
