@@ -33,12 +33,16 @@ struct schema_key {
 	enum schema_type type;
 	enum schema_type item; /* LIST of scalars: their type */
 	bool required;
-	int64_t min, max;           /* INT and STRING */
+	int64_t min, max;           /* INT: value, SPEED: Mb/s, STRING: bytes, LIST: entries */
 	const char *const *choices; /* ENUM: NULL-terminated */
 	const char *fallback;       /* default as text, NULL when there is none */
 	const char *unit;           /* "ms", "packets", "Mb/s", NULL */
 	const char *help;           /* one line */
 	const struct schema_object *of;
+	bool filled; /* a parameter that the CLI fills in itself, as the text of the file that it was given */
+	const char *const *planned; /* values known but not offered by this version, NULL-terminated; of an ENUM: among choices */
+	bool not_offered;           /* the same for the whole key; help, completion and checks name it nowhere as valid */
+	const void *bind;           /* the table owner's own: where the value goes (config_bind.h); NULL: nowhere */
 };
 
 struct schema_object {
@@ -61,7 +65,7 @@ struct schema_method {
 	const char *noun, *verb; /* method "noun.verb"; verb is NULL for `drops` */
 	const char *summary;     /* one line, as in the help */
 	const struct schema_key
-		*params; /* ends with name NULL; the first SCHEMA_NAME one is the CLI's NAME; NULL: none */
+		*params; /* ends with name NULL; NULL: none. The CLI takes one of them as a word: schema_word() */
 	enum schema_result result;
 	const struct schema_key *
 		columns; /* keys of the result (of one element), in the order of the CLI's table; ends with name NULL */
@@ -75,4 +79,13 @@ extern const struct schema_method schema_methods[]; /* ends with noun NULL */
 
 /* By noun and verb (verb NULL or "" for those without); NULL when there is none. */
 const struct schema_method *schema_method_find(const char *noun, const char *verb);
+
+/*
+ * The parameter that the command line takes without an option, as PORT in `port show PORT`: the first SCHEMA_NAME one, else the
+ * first required one; NULL when there is none.
+ */
+const struct schema_key *schema_word(const struct schema_method *method);
+
+/* The key called name in a table that ends with name NULL; '-' and '_' are the same. NULL when there is none, or keys is NULL. */
+const struct schema_key *schema_key_find(const struct schema_key *keys, const char *name);
 #endif

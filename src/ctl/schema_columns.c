@@ -1,0 +1,261 @@
+/* schema_columns.c - the keys of the methods' results, in the order of the CLI's tables; see schema_columns.h. */
+#include "ctl/schema_columns.h"
+
+static const char *const idle_states[] = { "running", "sleeping", "stopped", NULL };
+static const char *const link_states[] = { "up", "down", NULL };
+static const char *const backings[] = { "software", "hardware", NULL };
+static const char *const adapter_modes[] = { "none", "rss", "vmq", NULL };
+static const char *const switch_kinds[] = { "external", "internal", "private", NULL };
+static const char *const nic_kinds[] = { "tap", "vhost", "vf", NULL };
+static const char *const paths[] = { "vf", "vf-switched", "synthetic", NULL };
+static const char *const vlan_modes[] = { "untagged", "access", "trunk", NULL };
+static const char *const ipsec_states[] = { "none", "software", "hardware", NULL };
+
+const struct schema_key processor_columns[] = {
+	{ "id", SCHEMA_INT, .help = "number of the processor, from 0" },
+	{ "cpu", SCHEMA_INT, .help = "the CPU that it runs on" },
+	{ "numa", SCHEMA_INT, .help = "NUMA node of that CPU" },
+	{ "emulated", SCHEMA_BOOL, .help = "capped at processors.speed_percent of a core; never a figure for speed" },
+	{ "busy_percent", SCHEMA_INT, .unit = "%", .help = "time at work, of the time that it may have" },
+	{ "waiting_percent", SCHEMA_INT, .unit = "%",
+	  .help = "time in which it had work and was not run (a shared core)" },
+	{ "idle_percent", SCHEMA_INT, .unit = "%", .help = "the rest" },
+	{ "queues", SCHEMA_LIST, SCHEMA_INT, .help = "queues that it serves" },
+	{ "wakeups", SCHEMA_INT, .help = "times that it was woken from sleep (its interrupts)" },
+	{ "packets", SCHEMA_INT, .unit = "packets", .help = "frames that it took from its queues" },
+	{ NULL },
+};
+
+const struct schema_key queue_columns[] = {
+	{ "id", SCHEMA_INT, .help = "number of the queue" },
+	{ "vport", SCHEMA_STRING, .help = "virtual port of the NIC switch that owns it" },
+	{ "port", SCHEMA_STRING, .help = "switch port behind it; null for a default queue" },
+	{ "index", SCHEMA_INT, .help = "its number within the vport" },
+	{ "processor", SCHEMA_INT, .help = "the one processor that serves it now" },
+	{ "state", SCHEMA_ENUM, .choices = idle_states, .help = "whether its processor polls it or sleeps on it" },
+	{ "packets", SCHEMA_INT, .unit = "packets", .help = "frames taken from it" },
+	{ "bytes", SCHEMA_INT, .unit = "bytes", .help = "bytes of these frames" },
+	{ "drops", SCHEMA_INT, .unit = "packets", .help = "frames that it lost, all reasons" },
+	{ "moved", SCHEMA_INT, .help = "times that it changed its processor" },
+	{ "interrupts", SCHEMA_INT, .help = "times that it woke its processor" },
+	{ NULL },
+};
+
+#define ADAPTER_KEYS                                                                                          \
+	{ "name", SCHEMA_NAME, .help = "the adapter" },                                                       \
+		{ "uplink", SCHEMA_STRING, .help = "what it stands on, as in the configuration" },            \
+		{ "mode", SCHEMA_ENUM, .choices = adapter_modes, .help = "how received frames are spread" },  \
+		{ "backing", SCHEMA_ENUM, .choices = backings,                                                \
+		  .help = "who filters and hashes: the NIC, or the front end" },                              \
+		{ "state", SCHEMA_ENUM, .choices = link_states, .help = "its link" },                         \
+		{ "speed_mbps", SCHEMA_INT, .unit = "Mb/s", .help = "speed of the link; 0: unknown" },        \
+		{ "mtu", SCHEMA_INT, .unit = "bytes", .help = "largest packet without its Ethernet header" }, \
+		{ "mac", SCHEMA_MAC, .help = "its own address" },                                             \
+		{ "switch", SCHEMA_NAME, .help = "the switch on it; null for none" },                         \
+		{ "queues", SCHEMA_INT, .help = "VM queues that it has, beside the default queue" },          \
+		{ "queues_used", SCHEMA_INT, .help = "VM queues that have a port" },                          \
+		{ "rx_packets", SCHEMA_INT, .unit = "packets", .help = "received from the wire" },            \
+		{ "rx_bytes", SCHEMA_INT, .unit = "bytes", .help = "received from the wire" },                \
+		{ "tx_packets", SCHEMA_INT, .unit = "packets", .help = "sent to the wire" },                  \
+		{ "tx_bytes", SCHEMA_INT, .unit = "bytes", .help = "sent to the wire" },                      \
+	{                                                                                                     \
+		"drops", SCHEMA_INT, .unit = "packets", .help = "all reasons"                                 \
+	}
+
+const struct schema_key adapter_columns[] = { ADAPTER_KEYS, { NULL } };
+
+const struct schema_key adapter_details[] = {
+	ADAPTER_KEYS,
+	{ "driver", SCHEMA_STRING, .help = "DPDK driver of the uplink" },
+	{ "front_end", SCHEMA_BOOL, .help = "a thread of its own does what the NIC's silicon would" },
+	{ "front_end_percent", SCHEMA_INT, .unit = "%", .help = "its time at work; shown apart from the processors" },
+	{ "base_processor", SCHEMA_INT, .help = "first processor for its VM queues" },
+	{ "max_processors", SCHEMA_INT, .help = "how many processors they may use" },
+	{ "dynamic", SCHEMA_BOOL, .help = "queues are moved by load" },
+	{ NULL },
+};
+
+#define SWITCH_KEYS                                                                                            \
+	{ "name", SCHEMA_NAME, .help = "the switch" },                                                         \
+		{ "kind", SCHEMA_ENUM, .choices = switch_kinds, .help = "who is on it beside the VMs" },       \
+		{ "uplink", SCHEMA_NAME, .help = "its adapter; null for none" },                               \
+		{ "ports", SCHEMA_INT, .help = "number of its ports" },                                        \
+		{ "fdb_used", SCHEMA_INT, .help = "addresses in its MAC table" },                              \
+		{ "fdb_entries", SCHEMA_INT, .help = "addresses that fit" },                                   \
+		{ "fdb_full", SCHEMA_INT,                                                                      \
+		  .help = "times that an address was not learned because the table was full" },                \
+	{                                                                                                      \
+		"ageing_s", SCHEMA_INT, .unit = "s",                                                           \
+					.help = "a learned address that is not heard for so long is forgotten" \
+	}
+
+const struct schema_key switch_columns[] = { SWITCH_KEYS, { NULL } };
+
+static const struct schema_key fdb_keys[] = {
+	{ "mac", SCHEMA_MAC, .help = "the station" },
+	{ "vlan", SCHEMA_INT, .help = "its VLAN; 0: untagged" },
+	{ "port", SCHEMA_NAME, .help = "where it is: a port, or the adapter" },
+	{ "static", SCHEMA_BOOL, .help = "from the configuration; not learned, does not age" },
+	{ "age_s", SCHEMA_INT, .unit = "s", .help = "since its last frame; 0 for a static one" },
+	{ NULL },
+};
+static const struct schema_object fdb_entry = { "fdb entry", "one station of the MAC table", fdb_keys };
+
+const struct schema_key switch_details[] = {
+	SWITCH_KEYS,
+	{ "fdb", SCHEMA_LIST, SCHEMA_OBJECT, .of = &fdb_entry, .help = "the MAC table, at most --limit entries" },
+	{ NULL },
+};
+
+#define PORT_KEYS                                                                                     \
+	{ "name", SCHEMA_NAME, .help = "the port" }, { "switch", SCHEMA_NAME, .help = "its switch" }, \
+		{ "nic", SCHEMA_ENUM, .choices = nic_kinds, .help = "what is plugged in" },           \
+		{ "path", SCHEMA_ENUM, .choices = paths,                                              \
+		  .help = "the way of its frames: vf, vf-switched or synthetic" },                    \
+		{ "state", SCHEMA_ENUM, .choices = link_states, .help = "its link" },                 \
+		{ "mac", SCHEMA_MAC, .help = "its address; null until one is known" },                \
+		{ "vlan", SCHEMA_INT, .help = "access or native VLAN; 0: untagged" },                 \
+		{ "queues", SCHEMA_INT, .help = "number of its queues" },                             \
+		{ "rx_packets", SCHEMA_INT, .unit = "packets", .help = "that it received" },          \
+		{ "rx_bytes", SCHEMA_INT, .unit = "bytes", .help = "that it received" },              \
+		{ "tx_packets", SCHEMA_INT, .unit = "packets", .help = "that it sent" },              \
+		{ "tx_bytes", SCHEMA_INT, .unit = "bytes", .help = "that it sent" },                  \
+		{ "drops", SCHEMA_INT, .unit = "packets",                                             \
+		  .help = "all reasons; `fairlead drops PORT` tells them apart" },                    \
+	{                                                                                             \
+		"ipsec", SCHEMA_ENUM, .choices = ipsec_states, .help = "who does its IPsec"           \
+	}
+
+const struct schema_key port_columns[] = { PORT_KEYS, { NULL } };
+
+const struct schema_key port_details[] = {
+	PORT_KEYS,
+	{ "interface", SCHEMA_STRING, .help = "name of the network interface" },
+	{ "netns", SCHEMA_STRING, .help = "network namespace of the interface; empty: the daemon's own" },
+	{ "mtu", SCHEMA_INT, .unit = "bytes", .help = "largest packet without its Ethernet header" },
+	{ "vlan_mode", SCHEMA_ENUM, .choices = vlan_modes, .help = "which frames carry a tag here" },
+	{ "vlan_allowed", SCHEMA_STRING, .help = "VLANs of a trunk, as 10,20-30" },
+	{ "vmq_weight", SCHEMA_INT, .help = "importance when VM queues are handed out; 0: none for this port" },
+	{ "spoof_check", SCHEMA_BOOL, .help = "frames with another source address are dropped" },
+	{ NULL },
+};
+
+const struct schema_key vmq_columns[] = {
+	{ "queue", SCHEMA_INT, .help = "number of the queue" },
+	{ "port", SCHEMA_NAME, .help = "the port that it is for; null: the adapter's default queue" },
+	{ "mac", SCHEMA_MAC, .help = "address of its receive filter; null: whatever no filter takes" },
+	{ "vlan", SCHEMA_INT, .help = "VLAN of its receive filter; 0: untagged" },
+	{ "processor", SCHEMA_INT, .help = "the one processor that serves it now" },
+	{ "dynamic", SCHEMA_BOOL, .help = "moved by load" },
+	{ NULL },
+};
+
+const struct schema_key vmq_details[] = {
+	{ "adapter", SCHEMA_NAME, .help = "the adapter" },
+	{ "enabled", SCHEMA_BOOL, .help = "as configured" },
+	{ "operational", SCHEMA_BOOL, .help = "in effect now" },
+	{ "reason", SCHEMA_STRING, .help = "why not, when it is not in effect; else empty" },
+	{ "backing", SCHEMA_ENUM, .choices = backings, .help = "who filters: the NIC, or the front end" },
+	{ "queues", SCHEMA_INT, .help = "VM queues that the adapter has, beside the default queue" },
+	{ "queues_used", SCHEMA_INT, .help = "VM queues that have a port" },
+	{ "base_processor", SCHEMA_INT, .help = "first processor that may serve them" },
+	{ "max_processors", SCHEMA_INT, .help = "how many processors may serve them" },
+	{ "processors", SCHEMA_LIST, SCHEMA_INT, .help = "the processors that follow from these two" },
+	{ "dynamic", SCHEMA_BOOL, .help = "queues are moved by load" },
+	{ NULL },
+};
+
+const struct schema_key drop_columns[] = {
+	{ "port", SCHEMA_NAME, .help = "the port that the frames are booked on, or the adapter" },
+	{ "reason", SCHEMA_STRING, .help = "name of the reason" },
+	{ "count", SCHEMA_INT, .unit = "packets", .help = "frames since the daemon started" },
+	{ "means", SCHEMA_STRING, .help = "the reason in words" },
+	{ NULL },
+};
+
+#define BOOK_KEYS                                                                                                    \
+	{ "offered", SCHEMA_INT, .unit = "packets", .help = "frames that came in" },                                 \
+		{ "copies", SCHEMA_INT, .unit = "packets", .help = "copies that flooding made of them" },            \
+		{ "delivered", SCHEMA_INT, .unit = "packets", .help = "frames and copies that reached a receiver" }, \
+		{ "dropped", SCHEMA_INT, .unit = "packets", .help = "frames and copies that did not, all reasons" }, \
+		{ "held", SCHEMA_INT, .unit = "packets", .help = "frames and copies on their way" },                 \
+	{                                                                                                            \
+		"balanced", SCHEMA_BOOL, .help = "offered + copies = delivered + dropped + held"                     \
+	}
+
+static const struct schema_key port_books[] = {
+	{ "port", SCHEMA_NAME, .help = "the port, or the adapter" },
+	BOOK_KEYS,
+	{ NULL },
+};
+static const struct schema_object port_book = { "books", "the books of one port", port_books };
+
+const struct schema_key book_details[] = {
+	{ "port", SCHEMA_NAME, .help = "the port asked for; null: these are the totals of the host" },
+	BOOK_KEYS,
+	{ "ports", SCHEMA_LIST, SCHEMA_OBJECT, .of = &port_book,
+	  .help = "each port's books; empty when one was asked for" },
+	{ NULL },
+};
+
+static const struct schema_key mistake_keys[] = {
+	{ "line", SCHEMA_INT, .help = "counted from 1; 0: unknown" },
+	{ "column", SCHEMA_INT, .help = "counted from 1; 0: unknown" },
+	{ "message", SCHEMA_STRING, .help = "what is wrong" },
+	{ "hint", SCHEMA_STRING, .help = "what to do; may be empty" },
+	{ "path", SCHEMA_STRING, .help = "the key, as switches[0].ports[2].vlan.id; may be empty" },
+	{ NULL },
+};
+static const struct schema_object mistake = { "mistake", "one mistake of the file", mistake_keys };
+
+const struct schema_key check_details[] = {
+	{ "file", SCHEMA_STRING, .help = "the file" },
+	{ "valid", SCHEMA_BOOL, .help = "without a mistake" },
+	{ "mistakes", SCHEMA_LIST, SCHEMA_OBJECT, .of = &mistake, .help = "in the order of the file, 100 at most" },
+	{ NULL },
+};
+
+const struct schema_key apply_details[] = {
+	{ "changed", SCHEMA_BOOL, .help = "off: the daemon ran with this already" },
+	{ "steps", SCHEMA_LIST, SCHEMA_STRING, .help = "what was done, one sentence each" },
+	{ "confirm_s", SCHEMA_INT, .unit = "s", .help = "taken back after so long without a confirmation; 0: stays" },
+	{ NULL },
+};
+
+const struct schema_key config_details[] = {
+	{ "text", SCHEMA_STRING, .help = "the running configuration as YAML; secrets as (set), defaults left out" },
+	{ "file", SCHEMA_STRING, .help = "the file that the daemon was started with" },
+	{ "drift", SCHEMA_LIST, SCHEMA_STRING,
+	  .help = "where the running one differs from that file, one sentence each" },
+	{ NULL },
+};
+
+const struct schema_key save_details[] = {
+	{ "file", SCHEMA_STRING, .help = "the file that was written" },
+	{ "changed", SCHEMA_BOOL, .help = "off: the file said this already" },
+	{ NULL },
+};
+
+#define CHANGED_KEY                                                      \
+	{                                                                \
+		"changed", SCHEMA_BOOL, .help = "off: it was so already" \
+	}
+
+const struct schema_key port_changed[] = {
+	{ "port", SCHEMA_NAME, .help = "the port" },
+	CHANGED_KEY,
+	{ NULL },
+};
+
+const struct schema_key vmq_changed[] = {
+	{ "adapter", SCHEMA_NAME, .help = "the adapter" },
+	CHANGED_KEY,
+	{ NULL },
+};
+
+const struct schema_key queue_changed[] = {
+	{ "queue", SCHEMA_INT, .help = "the queue" },
+	{ "processor", SCHEMA_INT, .help = "the processor that serves it now" },
+	CHANGED_KEY,
+	{ NULL },
+};

@@ -1,0 +1,245 @@
+/* schema_methods.c - the RPC methods, which are the CLI's commands too; see schema.h. */
+#include "ctl/schema_columns.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "ctl/config.h"
+
+static const char *const shells[] = { "bash", "zsh", NULL };
+
+/* The limit on --limit keeps an answer under RPC_OUT_MAX: 65536 stations are about 7 MiB of JSON. */
+#define FDB_LIMIT_MAX 65536
+
+static const struct schema_key processor_name[] = {
+	{ "processor", SCHEMA_INT, .required = true, .max = CONFIG_CPUS_MAX - 1, .help = "number of the processor" },
+	{ NULL },
+};
+
+#define QUEUE_ID                                                                                                       \
+	{                                                                                                              \
+		"queue", SCHEMA_INT, .required = true, .max = 65535, .help = "number of the queue, as in `queue list`" \
+	}
+
+static const struct schema_key queue_name[] = { QUEUE_ID, { NULL } };
+
+static const struct schema_key queue_move[] = {
+	QUEUE_ID,
+	{ "processor", SCHEMA_INT, .required = true, .max = CONFIG_CPUS_MAX - 1,
+	  .help = "the processor that shall serve it" },
+	{ NULL },
+};
+
+static const struct schema_key adapter_name[] = {
+	{ "adapter", SCHEMA_NAME, .required = true, .help = "name of the adapter" },
+	{ NULL },
+};
+
+static const struct schema_key switch_show[] = {
+	{ "switch", SCHEMA_NAME, .required = true, .help = "name of the switch" },
+	{ "limit", SCHEMA_INT, .max = FDB_LIMIT_MAX, .fallback = "4096",
+	  .help = "at most so many entries of the MAC table" },
+	{ NULL },
+};
+
+#define PORT_NAME                                                                 \
+	{                                                                         \
+		"port", SCHEMA_NAME, .required = true, .help = "name of the port" \
+	}
+
+static const struct schema_key port_name[] = { PORT_NAME, { NULL } };
+
+static const struct schema_key port_set[] = {
+	PORT_NAME,
+	{ "vlan", SCHEMA_INT, .min = 1, .max = 4094,
+	  .help = "its access VLAN: 802.1Q, 9.6 keeps 0 and 4095 for itself" },
+	{ "untagged", SCHEMA_BOOL, .fallback = "off", .help = "no VLAN any more" },
+	{ "mac", SCHEMA_MAC, .help = "its address" },
+	{ "mtu", SCHEMA_INT, .min = 68, .max = 9216, .unit = "bytes",
+	  .help = "largest packet without its Ethernet header" },
+	{ "vmq_weight", SCHEMA_INT, .max = 100, .help = "importance when VM queues are handed out; 0: none" },
+	{ "spoof_check", SCHEMA_BOOL, .help = "drop frames with another source address" },
+	{ NULL },
+};
+
+static const struct schema_key some_port[] = {
+	{ "port", SCHEMA_NAME, .help = "only this port, or this adapter" },
+	{ NULL },
+};
+
+static const struct schema_key vmq_set[] = {
+	{ "adapter", SCHEMA_NAME, .required = true, .help = "name of the adapter" },
+	{ "base_processor", SCHEMA_INT, .max = CONFIG_CPUS_MAX - 1,
+	  .help = "first processor that may serve its VM queues" },
+	{ "max_processors", SCHEMA_INT, .min = 1, .max = CONFIG_CPUS_MAX,
+	  .help = "how many processors may serve them" },
+	{ NULL },
+};
+
+#define FILE_NAME(what)                                                                      \
+	{                                                                                    \
+		"file", SCHEMA_STRING, .required = true, .min = 1, .max = 4095, .help = what \
+	}
+
+static const struct schema_key config_check[] = { FILE_NAME("the YAML file; - reads standard input"), { NULL } };
+
+static const struct schema_key config_apply[] = {
+	FILE_NAME("the YAML file, named in messages; - reads standard input"),
+	{ "text", SCHEMA_STRING, .required = true, .max = CONFIG_TEXT_MAX, .help = "what stands in it",
+	  .filled = true },
+	{ "confirm_s", SCHEMA_INT, .max = 86400, .unit = "s", .fallback = "0",
+	  .help = "take it back after so long, unless it is applied again without this; 0: it stays" },
+	{ "take_over", SCHEMA_BOOL, .fallback = "off",
+	  .help = "take an uplink although the host's default route or the caller's connection is on it" },
+	{ "caller", SCHEMA_STRING, .max = 64, .fallback = "", .filled = true,
+	  .help = "the address of this host that the caller is connected to (SSH_CONNECTION)" },
+	{ NULL },
+};
+
+static const struct schema_key shell_name[] = {
+	{ "shell", SCHEMA_ENUM, .required = true, .choices = shells, .help = "the shell that shall complete" },
+	{ NULL },
+};
+
+#define NOT_THERE(what)                            \
+	{                                          \
+		ENOENT, "no " what " of this name" \
+	}
+
+static const struct schema_error processor_errors[] = { { ENOENT, "no processor of this number" }, { 0 } };
+static const struct schema_error queue_errors[] = { { ENOENT, "no queue of this number" }, { 0 } };
+static const struct schema_error move_errors[] = {
+	{ ENOENT, "no queue, or no processor, of this number" },
+	{ 0 },
+};
+static const struct schema_error adapter_errors[] = { NOT_THERE("adapter"), { 0 } };
+static const struct schema_error switch_errors[] = { NOT_THERE("switch"), { 0 } };
+static const struct schema_error port_errors[] = { NOT_THERE("port"), { 0 } };
+static const struct schema_error port_set_errors[] = {
+	NOT_THERE("port"),
+	{ EINVAL, "the settings contradict each other, or the address is a group address" },
+	{ EEXIST, "another port of the switch has this address on this VLAN" },
+	{ 0 },
+};
+static const struct schema_error vmq_errors[] = {
+	NOT_THERE("adapter"),
+	{ EINVAL, "no such processor" },
+	{ EOPNOTSUPP, "the adapter's mode excludes VM queues" },
+	{ 0 },
+};
+static const struct schema_error check_errors[] = {
+	{ ENOENT, "the file cannot be read" },
+	{ EINVAL, "the file has mistakes; all of them are told" },
+	{ 0 },
+};
+static const struct schema_error apply_errors[] = {
+	{ EINVAL, "the file has mistakes" },
+	{ ENODEV, "an interface that it names does not exist" },
+	{ EBUSY, "an uplink carries the default route or the caller's connection: --take-over" },
+	{ 0 },
+};
+static const struct schema_error save_errors[] = {
+	{ EACCES, "the file, or its folder, cannot be written" },
+	{ ENOENT, "the daemon was not started with a file" },
+	{ 0 },
+};
+
+const struct schema_method schema_methods[] = {
+	{ "processor", "list", "Processors, how busy they are, and the queues that stand on each", NULL, RESULT_LIST,
+	  processor_columns, NULL, "fairlead processor list" },
+	{ "processor", "show", "One processor", processor_name, RESULT_OBJECT, processor_columns, processor_errors,
+	  "fairlead processor show 0" },
+	{ "queue", "list", "Queues, and the processor that serves each", NULL, RESULT_LIST, queue_columns, NULL,
+	  "fairlead queue list" },
+	{ "queue", "show", "One queue", queue_name, RESULT_OBJECT, queue_columns, queue_errors,
+	  "fairlead queue show 0" },
+	{ "queue", "move", "Serve a queue by another processor, without loss or reordering", queue_move, RESULT_OBJECT,
+	  queue_changed, move_errors, "fairlead queue move 0 --processor 1", .changes = true },
+	{ "adapter", "list", "Adapters: the uplinks and their queues", NULL, RESULT_LIST, adapter_columns, NULL,
+	  "fairlead adapter list" },
+	{ "adapter", "show", "One adapter", adapter_name, RESULT_OBJECT, adapter_details, adapter_errors,
+	  "fairlead adapter show wire" },
+	{ "switch", "list", "Switches", NULL, RESULT_LIST, switch_columns, NULL, "fairlead switch list" },
+	{ "switch", "show", "One switch and its MAC table", switch_show, RESULT_OBJECT, switch_details, switch_errors,
+	  "fairlead switch show ext" },
+	{ "port", "list", "Ports of all switches", NULL, RESULT_LIST, port_columns, NULL, "fairlead port list" },
+	{ "port", "show", "One port", port_name, RESULT_OBJECT, port_details, port_errors, "fairlead port show vm1" },
+	{ "port", "set", "Give a port these settings; those not named stay", port_set, RESULT_OBJECT, port_changed,
+	  port_set_errors, "fairlead port set vm1 --vmq-weight 50", .changes = true },
+	{ "vmq", "list", "VM queues: the port, filter and processor of each", NULL, RESULT_LIST, vmq_columns, NULL,
+	  "fairlead vmq list" },
+	{ "vmq", "show", "Settings of an adapter's VM queues", adapter_name, RESULT_OBJECT, vmq_details, adapter_errors,
+	  "fairlead vmq show wire" },
+	{ "vmq", "enable", "Give the ports VM queues", adapter_name, RESULT_OBJECT, vmq_changed, vmq_errors,
+	  "fairlead vmq enable wire", .changes = true },
+	{ "vmq", "disable", "Put every port on the default queue", adapter_name, RESULT_OBJECT, vmq_changed, vmq_errors,
+	  "fairlead vmq disable wire", .changes = true },
+	{ "vmq", "set", "Choose the processors of an adapter's VM queues; what is not named stays", vmq_set,
+	  RESULT_OBJECT, vmq_changed, vmq_errors, "fairlead vmq set wire --base-processor 1 --max-processors 3",
+	  .changes = true },
+	{ "drops", NULL, "Frames that were not delivered, by port and reason", some_port, RESULT_LIST, drop_columns,
+	  port_errors, "fairlead drops vm1" },
+	{ "stats", "show", "The books: nothing is lost between offered and delivered", some_port, RESULT_OBJECT,
+	  book_details, port_errors, "fairlead stats show" },
+	{ "config", "check", "Tell every mistake of a configuration file; change nothing, ask no daemon", config_check,
+	  RESULT_OBJECT, check_details, check_errors, "fairlead config check examples/converged-host.yaml",
+	  .local = true },
+	{ "config", "apply", "Make the daemon run with a file; ports that stay the same lose no traffic", config_apply,
+	  RESULT_OBJECT, apply_details, apply_errors, "fairlead config apply examples/converged-host.yaml --confirm 60",
+	  .changes = true },
+	{ "config", "show", "The running configuration", NULL, RESULT_OBJECT, config_details, NULL,
+	  "fairlead config show" },
+	{ "config", "save", "Write the running configuration to the file that the daemon was started with", NULL,
+	  RESULT_OBJECT, save_details, save_errors, "fairlead config save", .changes = true },
+	{ "completion", NULL, "Print a script that completes commands", shell_name, RESULT_OBJECT, NULL, NULL,
+	  "fairlead completion bash", .local = true },
+	{ NULL },
+};
+
+const struct schema_method *
+schema_method_find(const char *noun, const char *verb)
+{
+	if (verb != NULL && verb[0] == '\0')
+		verb = NULL;
+	for (const struct schema_method *m = schema_methods; m->noun != NULL; m++) {
+		if (strcmp(m->noun, noun) != 0)
+			continue;
+		if (verb == NULL ? m->verb == NULL : m->verb != NULL && strcmp(m->verb, verb) == 0)
+			return m;
+	}
+	return NULL;
+}
+
+const struct schema_key *
+schema_word(const struct schema_method *method)
+{
+	const struct schema_key *k;
+
+	if (method->params == NULL)
+		return NULL;
+	for (k = method->params; k->name != NULL; k++)
+		if (k->type == SCHEMA_NAME)
+			return k;
+	for (k = method->params; k->name != NULL; k++)
+		if (k->required)
+			return k;
+	return NULL;
+}
+
+static bool
+same_name(const char *a, const char *b)
+{
+	for (; *a != '\0' && *b != '\0'; a++, b++)
+		if ((*a == '-' ? '_' : *a) != (*b == '-' ? '_' : *b))
+			return false;
+	return *a == *b;
+}
+
+const struct schema_key *
+schema_key_find(const struct schema_key *keys, const char *name)
+{
+	for (; keys != NULL && keys->name != NULL; keys++)
+		if (same_name(keys->name, name))
+			return keys;
+	return NULL;
+}
