@@ -1,0 +1,262 @@
+"""Namespaces, daemons and traffic on one machine: what ./run and the system tests share.
+
+Everything that a Lab makes is called by its prefix (which begins with "fl"), lives in network namespaces of its own,
+and is gone after close(), or after sweep() when the owner of the Lab did not live to call it. Each command is bounded in time.
+"""
+import ctypes
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+READY_S = 20  # the daemon's own start is far below a second; a loaded two-core machine is not
+STOP_S = 5
+PR_SET_PDEATHSIG = 1
+CLONE_NEWNET = 0x40000000
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+class LabError(Exception):
+    """One sentence for a person: what failed, and the last words of what failed."""
+
+
+def call(argv, timeout=10, check=True, **options):
+    """Runs a command to its end; returns subprocess.CompletedProcess with text in stdout and stderr."""
+    argv = [str(word) for word in argv]
+    try:
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, **options)
+    except subprocess.TimeoutExpired:
+        raise LabError(f'{" ".join(argv)}: not finished after {timeout} s') from None
+    if check and done.returncode != 0:
+        raise LabError(f'{" ".join(argv)}: exit status {done.returncode}: {(done.stderr or done.stdout).strip()[-600:]}')
+    return done
+
+
+def die_with_parent():
+    """Between fork and exec: a child must not outlive us, even after kill -9."""
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def namespaces(prefix):
+    """Names of the machine's network namespaces that begin with prefix."""
+    lines = call(['ip', 'netns', 'list']).stdout.splitlines()
+    return [line.split()[0] for line in lines if line.startswith(prefix)]
+
+
+def pids_in(namespace):
+    out = call(['ip', 'netns', 'pids', namespace], check=False).stdout
+    return [int(pid) for pid in out.split()]
+
+
+def sweep(names):
+    """Ends every process in these namespaces and removes them. Names that do not exist are no error."""
+    present = [name for name in names if name in namespaces(name)]
+    end = time.monotonic() + STOP_S
+    while time.monotonic() < end:
+        pids = [pid for name in present for pid in pids_in(name)]
+        if not pids:
+            break
+        for pid in pids:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        time.sleep(0.05)
+    for name in present:
+        call(['ip', 'netns', 'del', name], check=False)
+
+
+class Daemon:
+    """A running fairleadd and the CLI that speaks to it."""
+
+    def __init__(self, lab, namespace, config, name, wait=True, options=()):
+        self.lab = lab
+        self.namespace = namespace
+        self.folder = lab.folder / name
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.rpc = self.folder / 'fairlead.sock'
+        self.log = self.folder / 'log'
+        self.out = self.folder / 'out'
+        with open(self.out, 'wb') as out, open(self.log, 'wb') as log:
+            self.process = lab.spawn(namespace, [ROOT / 'build/fairleadd', '--config', config, '--name', name, '--rpc', self.rpc,
+                                                 '--foreground', *options], stdout=out, stderr=log)
+        if wait:
+            self.wait_ready()
+
+    def wait_ready(self):
+        end = time.monotonic() + READY_S
+        while time.monotonic() < end:
+            if 'ready' in self.out.read_text(errors='replace').splitlines():
+                return
+            if self.process.poll() is not None:
+                raise LabError(f'fairleadd ended with status {self.process.returncode} before it was ready:\n{self.last_words()}')
+            time.sleep(0.02)
+        raise LabError(f'fairleadd was not ready after {READY_S} s:\n{self.last_words()}')
+
+    def last_words(self, lines=12):
+        return '\n'.join(self.log.read_text(errors='replace').splitlines()[-lines:])
+
+    def cli(self, *words, check=True, timeout=10):
+        """fairlead WORDS; returns CompletedProcess."""
+        return call([ROOT / 'build/fairlead', '--rpc', self.rpc, *words], timeout=timeout, check=check)
+
+    def show(self, *words):
+        """fairlead WORDS --json, as Python objects."""
+        done = self.cli(*words, '--json')
+        try:
+            return json.loads(done.stdout)
+        except ValueError:
+            raise LabError(f'fairlead {" ".join(map(str, words))} --json printed no JSON: {done.stdout[:200]!r}') from None
+
+    def stop(self):
+        """SIGTERM; returns the exit status, and None when it had to be killed."""
+        return stop(self.process)
+
+
+def stop(process, timeout=STOP_S):
+    """SIGTERM, then SIGKILL. Returns the exit status; None when SIGKILL was needed."""
+    if process.poll() is not None:
+        return process.returncode
+    process.terminate()
+    try:
+        return process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return None
+
+
+class Lab:
+    def __init__(self, prefix, folder):
+        """prefix: of the namespaces' names. folder: for sockets and logs; removed by close()."""
+        self.prefix = prefix
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.namespaces = []
+        self.processes = []
+
+    def netns(self, short):
+        """Makes a namespace, its loopback up; returns its full name."""
+        name = self.prefix + short
+        call(['ip', 'netns', 'add', name])
+        self.namespaces.append(name)
+        call(['ip', '-n', name, 'link', 'set', 'lo', 'up'])
+        return name
+
+    def wire(self, host, interface, peer, peer_interface, address=None, mtu=None):
+        """A veth pair between two namespaces, made inside them, both ends up.
+
+        What a veth peer sends reaches AF_XDP as it left its socket: with a checksum that is still to be finished and segments
+        that are still to be cut. A real wire never carries such frames, so the peer finishes both itself.
+        """
+        call(['ip', '-n', host, 'link', 'add', interface, 'type', 'veth', 'peer', 'name', peer_interface, 'netns', peer])
+        call(['ip', 'netns', 'exec', peer, 'ethtool', '-K', peer_interface, 'tx', 'off', 'tso', 'off', 'gso', 'off'])
+        for name, end in ((host, interface), (peer, peer_interface)):
+            if mtu:
+                call(['ip', '-n', name, 'link', 'set', end, 'mtu', mtu])
+            call(['ip', '-n', name, 'link', 'set', end, 'up'])
+        if address:
+            call(['ip', '-n', peer, 'address', 'add', address, 'dev', peer_interface])
+
+    def spawn(self, namespace, argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options):
+        """Starts a command in a namespace; it ends with us. Returns subprocess.Popen."""
+        argv = ['ip', 'netns', 'exec', namespace, *map(str, argv)]
+        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, start_new_session=True,
+                                   preexec_fn=die_with_parent, **options)
+        self.processes.append(process)
+        return process
+
+    def run(self, namespace, argv, timeout=10, check=True):
+        return call(['ip', 'netns', 'exec', namespace, *argv], timeout=timeout, check=check, preexec_fn=die_with_parent)
+
+    def daemon(self, namespace, config, name='fairlead', **options):
+        return Daemon(self, namespace, config, name, **options)
+
+    def close(self):
+        for process in reversed(self.processes):
+            stop(process)
+        sweep(self.namespaces)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def parse_ping(text):
+    """(sent, received) from what ping printed."""
+    for line in text.splitlines():
+        words = line.split()
+        if 'transmitted,' in words:
+            return int(words[0]), int(words[words.index('transmitted,') + 1])
+    raise LabError(f'ping printed no summary: {text.strip()[-300:]}')
+
+
+def ping_all(lab, pairs, count=5, interval=0.2, wait=1):
+    """Pings all (namespace, address) pairs at once. Returns {pair: lost}."""
+    argv = ['ping', '-n', '-q', '-c', count, '-i', interval, '-W', wait]
+    running = [(pair, lab.spawn(pair[0], [*argv, pair[1]], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+               for pair in pairs]
+    lost = {}
+    for pair, process in running:
+        try:
+            out, _ = process.communicate(timeout=count * (interval + wait) + 10)
+        except subprocess.TimeoutExpired:
+            raise LabError(f'ping from {pair[0]} to {pair[1]} did not end') from None
+        sent, received = parse_ping(out)
+        lost[pair] = max(sent, count) - received
+    return lost
+
+
+class Iperf:
+    """TCP streams from one namespace to several servers at once, as iperf3 measures them."""
+
+    def __init__(self, lab, client, servers):
+        """servers: {namespace: address}."""
+        self.lab = lab
+        self.client = client
+        self.servers = servers
+        for namespace, address in servers.items():
+            lab.spawn(namespace, ['iperf3', '--server', '--bind', address])
+        for namespace, address in servers.items():
+            self.wait_listening(namespace, address)
+
+    def wait_listening(self, namespace, address):
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            if f'{address}:5201' in self.lab.run(namespace, ['ss', '-Hltn']).stdout:
+                return
+            time.sleep(0.05)
+        raise LabError(f'iperf3 did not listen in {namespace}')
+
+    def start(self, namespace, address, seconds):
+        # to a file: a report of many seconds is larger than a pipe, and nobody reads while the traffic runs
+        with open(self.lab.folder / f'iperf-{namespace}.json', 'wb') as report:
+            return self.lab.spawn(self.client, ['iperf3', '--client', address, '--time', seconds, '--json'],
+                                  stdout=report, stderr=subprocess.STDOUT)
+
+    def result(self, namespace):
+        text = (self.lab.folder / f'iperf-{namespace}.json').read_text()
+        try:
+            report = json.loads(text)
+        except ValueError:
+            raise LabError(f'iperf3 to {namespace} gave no report: {text.strip()[-300:]}') from None
+        if 'error' in report:
+            raise LabError(f'iperf3 to {namespace}: {report["error"]}')
+        return report['end']['sum_received']['bits_per_second']
+
+    def measure(self, seconds, meanwhile=lambda: None, pause=0.25):
+        """Runs all streams for that many whole seconds and calls meanwhile() every pause seconds.
+
+        Returns {namespace: bits a second that arrived}.
+        """
+        end = time.monotonic() + seconds + 15
+        running = [self.start(namespace, address, seconds) for namespace, address in self.servers.items()]
+        while any(process.poll() is None for process in running):
+            if time.monotonic() > end:
+                raise LabError(f'iperf3 did not end within {seconds + 15} s')
+            began = time.monotonic()
+            meanwhile()
+            time.sleep(max(0.01, pause - (time.monotonic() - began)))
+        return {namespace: self.result(namespace) for namespace in self.servers}
