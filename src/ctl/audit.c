@@ -37,6 +37,6 @@ audit_change(const struct rpc_caller *who, const struct schema_method *method, c
 	const char *result = code == 0 ? "done" : strerrorname_np(-code);
 
 	log_info("change %s over RPC uid=%u pid=%d method=%s object=%s result=%s", code == 0 ? "made" : "refused",
-		 (unsigned)who->uid, (int)who->pid, method_name(method, name, sizeof(name)),
+		 (unsigned)who->uid, (int)who->pid, schema_method_name(method, name, sizeof(name)),
 		 object_text(method, params, object), result == NULL ? "failed" : result);
 }

@@ -12,7 +12,7 @@
 
 #define WORDS_MAX 64 /* of a choice or of a method's parameters; params_test.c checks that the schema stays below */
 
-/* What a person typed may be long: messages show this much of it. */
+/* What a client sent may be long: messages show this much of it. */
 #define SHOWN "%.64s"
 
 static const char *
@@ -57,42 +57,6 @@ wrong_type(const struct schema_key *k, const json_t *v, struct err *err)
 	return err_set(err, -EINVAL, "%s takes %s, got %s", k->name, type_wanted(k->type), type_found(v));
 }
 
-/* "a, b, c" from n words; what does not fit is left out. */
-static void
-words_join(const char *const *words, size_t n, char *out, size_t size)
-{
-	size_t len = 0;
-
-	out[0] = '\0';
-	for (size_t i = 0; i < n; i++) {
-		int more = snprintf(out + len, size - len, "%s%s", i == 0 ? "" : ", ", words[i]);
-
-		if (more < 0 || (size_t)more >= size - len)
-			return;
-		len += (size_t)more;
-	}
-}
-
-static int
-choice_check(const struct schema_key *k, const char *word, struct err *err)
-{
-	const char *near;
-	char list[256];
-	size_t n = 0;
-
-	for (; k->choices[n] != NULL; n++)
-		if (strcmp(k->choices[n], word) == 0)
-			return 0;
-	words_join(k->choices, n, list, sizeof(list));
-	near = err_nearest(word, k->choices, n);
-	err_set(err, -EINVAL, "%s cannot be '" SHOWN "'", k->name, word);
-	if (near != NULL)
-		err_hint(err, "did you mean '%s'? valid: %s", near, list);
-	else
-		err_hint(err, "valid: %s", list);
-	return -EINVAL;
-}
-
 static int
 name_check(const struct schema_key *k, const char *name, struct err *err)
 {
@@ -127,6 +91,7 @@ string_check(const struct schema_key *k, const char *s, json_t **out, struct err
 	size_t len = strlen(s);
 	struct mac mac;
 	char text[MAC_TEXT_LEN];
+	int64_t number;
 	int rc = 0;
 
 	if (k->type == SCHEMA_MAC) {
@@ -134,7 +99,7 @@ string_check(const struct schema_key *k, const char *s, json_t **out, struct err
 			return err_set(err, -EINVAL, "%s '" SHOWN "' is not %s", k->name, s, type_wanted(k->type));
 		s = mac_format(&mac, text);
 	} else if (k->type == SCHEMA_ENUM) {
-		rc = choice_check(k, s, err);
+		rc = schema_parse(k, s, &number, err);
 	} else if (k->type == SCHEMA_NAME) {
 		rc = name_check(k, s, err);
 	} else if ((int64_t)len > k->max) {
@@ -169,6 +134,24 @@ value_check(const struct schema_key *k, const json_t *v, json_t **out, struct er
 	}
 }
 
+/* The default of k. */
+static int
+fallback_value(const struct schema_key *k, json_t **out, struct err *err)
+{
+	int64_t number;
+	int rc = schema_parse(k, k->fallback, &number, err);
+
+	if (rc < 0)
+		return rc;
+	if (k->type == SCHEMA_BOOL)
+		*out = json_boolean(number);
+	else if (k->type == SCHEMA_INT)
+		*out = json_integer(number);
+	else
+		*out = json_string(k->fallback);
+	return *out == NULL ? -ENOMEM : 0;
+}
+
 static size_t
 param_names(const struct schema_method *m, const char *words[WORDS_MAX])
 {
@@ -186,9 +169,9 @@ unknown_param(const struct schema_method *m, const char *given, struct err *err)
 	char list[256], method[64];
 	size_t n = param_names(m, words);
 
-	err_set(err, -EINVAL, "%s has no parameter '" SHOWN "'", method_name(m, method, sizeof(method)), given);
+	err_set(err, -EINVAL, "%s has no parameter '" SHOWN "'", schema_method_name(m, method, sizeof(method)), given);
 	near = err_nearest(given, words, n);
-	words_join(words, n, list, sizeof(list));
+	schema_join(words, n, list, sizeof(list));
 	if (near != NULL)
 		err_hint(err, "did you mean '%s'?", near);
 	else if (n > 0)
@@ -212,7 +195,7 @@ param_fill(const struct schema_key *k, const json_t *in, json_t *params, struct 
 	} else if (v != NULL) {
 		rc = value_check(k, v, &value, err);
 	} else if (k->fallback != NULL) {
-		rc = params_from_text(k, k->fallback, &value, err);
+		rc = fallback_value(k, &value, err);
 	} else {
 		return 0;
 	}
@@ -251,53 +234,6 @@ params_check(const struct schema_method *method, const json_t *in, json_t **out,
 	return 0;
 }
 
-static int
-bool_from_text(const char *text)
-{
-	static const char *const yes[] = { "on", "true", "yes" }, *const no[] = { "off", "false", "no" };
-
-	for (size_t i = 0; i < 3; i++) {
-		if (strcmp(text, yes[i]) == 0)
-			return 1;
-		if (strcmp(text, no[i]) == 0)
-			return 0;
-	}
-	return -EINVAL;
-}
-
-int
-params_from_text(const struct schema_key *key, const char *text, json_t **out, struct err *err)
-{
-	long long n;
-	char *end;
-	int on;
-
-	switch (key->type) {
-	case SCHEMA_BOOL:
-		on = bool_from_text(text);
-		if (on < 0)
-			return err_set(err, -EINVAL, "%s takes on or off, got '" SHOWN "'", key->name, text);
-		*out = json_boolean(on);
-		return 0;
-	case SCHEMA_INT:
-		errno = 0;
-		n = strtoll(text, &end, 10);
-		if (errno != 0 || end == text || *end != '\0' || isspace((unsigned char)text[0]))
-			return err_set(err, -EINVAL, "%s takes a whole number, got '" SHOWN "'", key->name, text);
-		*out = json_integer(n);
-		break;
-	case SCHEMA_ENUM:
-		if (choice_check(key, text, err) < 0)
-			return -EINVAL;
-		*out = json_string(text);
-		break;
-	default:
-		*out = json_text(text);
-		break;
-	}
-	return *out == NULL ? err_set(err, -ENOMEM, "out of memory") : 0;
-}
-
 json_t *
 json_text(const char *text)
 {
@@ -315,23 +251,4 @@ json_text(const char *text)
 	s = json_string(copy);
 	free(copy);
 	return s;
-}
-
-char *
-method_name(const struct schema_method *method, char *out, size_t size)
-{
-	snprintf(out, size, "%s%s%s", method->noun, method->verb == NULL ? "" : ".",
-		 method->verb == NULL ? "" : method->verb);
-	return out;
-}
-
-const struct schema_method *
-method_by_name(const char *name)
-{
-	char known[64];
-
-	for (const struct schema_method *m = schema_methods; m->noun != NULL; m++)
-		if (strcmp(method_name(m, known, sizeof(known)), name) == 0)
-			return m;
-	return NULL;
 }

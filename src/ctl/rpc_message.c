@@ -127,7 +127,7 @@ no_method(const char *name, struct err *err)
 
 	for (const struct schema_method *m = schema_methods; m->noun != NULL && n < METHODS_MAX; m++)
 		if (!m->local) {
-			words[n] = method_name(m, names[n], sizeof(names[n]));
+			words[n] = schema_method_name(m, names[n], sizeof(names[n]));
 			n++;
 		}
 	err_set(err, -ENOSYS, "no method '%.64s'", name);
@@ -200,7 +200,7 @@ call(const struct request *r, const struct schema_method *method, const struct r
 static int
 method_call(const struct request *r, const char *name, const json_t *params)
 {
-	const struct schema_method *method = method_by_name(name);
+	const struct schema_method *method = schema_method_by_name(name);
 	const struct rpc_handler *handler = handler_find(r->service, name);
 	struct err err = { 0 };
 

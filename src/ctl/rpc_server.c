@@ -364,7 +364,7 @@ static bool
 handlers_are_declared(const struct rpc_handler *handlers)
 {
 	for (const struct rpc_handler *h = handlers; h->method != NULL; h++) {
-		const struct schema_method *m = method_by_name(h->method);
+		const struct schema_method *m = schema_method_by_name(h->method);
 
 		if (m == NULL || m->local)
 			return false;

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/err.h"
+
 enum schema_type {
 	SCHEMA_BOOL,   /* on | off (also true | false, yes | no in the file) */
 	SCHEMA_INT,    /* min..max */
@@ -88,4 +90,19 @@ const struct schema_key *schema_word(const struct schema_method *method);
 
 /* The key called name in a table that ends with name NULL; '-' and '_' are the same. NULL when there is none, or keys is NULL. */
 const struct schema_key *schema_key_find(const struct schema_key *keys, const char *name);
+
+/* "port.set", or "drops" for a noun without verbs: at most size bytes with NUL; returns out. */
+char *schema_method_name(const struct schema_method *method, char *out, size_t size);
+
+/* By such a name; NULL when there is none. */
+const struct schema_method *schema_method_by_name(const char *name);
+
+/*
+ * What text means for key, by its type alone, not its range: *number is set for INT, and for BOOL (on, true, yes: 1; off, false,
+ * no: 0); an ENUM's text must be one of its choices. Returns 0, or -EINVAL with err set.
+ */
+int schema_parse(const struct schema_key *key, const char *text, int64_t *number, struct err *err);
+
+/* "a, b, c" from n words; those that do not fit into size bytes are left out. */
+void schema_join(const char *const *words, size_t n, char *out, size_t size);
 #endif
