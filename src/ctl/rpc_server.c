@@ -243,18 +243,17 @@ client_turn(struct rpc_server *s, struct rpc_client *c)
 
 /* Tells why and closes. What is in the socket's buffer reaches a client that reads; one that does not is not waited for. */
 static void
-turn_away(struct rpc_server *s, int fd)
+turn_away(struct rpc_server *s, int fd, const char *why)
 {
 	struct rpc_text out = { 0 };
 	struct err err;
 
-	err_set(&err, -EUSERS, "the daemon has no room for one more client than %d", RPC_CLIENTS_MAX);
+	err_set(&err, -EUSERS, "the daemon takes no more clients: %s", why);
 	err_hint(&err, "close some of the connections, or try again later");
 	if (rpc_answer_error(&out, RPC_REFUSED, &err) == 0 &&
 	    send(fd, out.data, out.len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		warn(s, "too many clients, and this one does not listen");
-	else
-		warn(s, "too many clients");
+		why = "it does not listen";
+	warn(s, why);
 	free(out.data);
 	close(fd);
 }
@@ -300,7 +299,7 @@ no_descriptor_left(struct rpc_server *s, int listen_fd)
 	close(s->spare_fd);
 	fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd >= 0)
-		turn_away(s, fd);
+		turn_away(s, fd, "it has no descriptor left");
 	s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
@@ -317,7 +316,7 @@ listener_event(struct rpc_server *s, unsigned listener)
 		if (fd < 0)
 			return;
 		if (l->clients >= RPC_CLIENTS_MAX)
-			turn_away(s, fd);
+			turn_away(s, fd, "all places are taken");
 		else if (client_add(s, listener, fd) < 0)
 			close(fd);
 	}
