@@ -26,6 +26,7 @@
 
 struct config_processors {
 	unsigned count;                 /* 1 to CONFIG_CPUS_MAX; default: entries of cpus, else online CPUs */
+	unsigned count_asked;           /* what the file says; 0: nothing, count is the default */
 	unsigned cpus[CONFIG_CPUS_MAX]; /* processor i runs on cpus[i % n_cpus] */
 	unsigned n_cpus;                /* 0: not given, all online CPUs in order */
 	bool poll;                      /* idle: poll */

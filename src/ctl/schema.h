@@ -35,7 +35,7 @@ struct schema_key {
 	enum schema_type type;
 	enum schema_type item; /* LIST of scalars: their type */
 	bool required;
-	int64_t min, max;           /* INT: value, SPEED: Mb/s, STRING: bytes, LIST: entries */
+	int64_t min, max;           /* INT: value, SPEED: Mb/s, STRING: bytes, LIST: of scalars: each one's, of objects: entries */
 	const char *const *choices; /* ENUM: NULL-terminated */
 	const char *fallback;       /* default as text, NULL when there is none */
 	const char *unit;           /* "ms", "packets", "Mb/s", NULL */

@@ -1,0 +1,199 @@
+/* config_rules.c - what must hold between keys: processors, adapters, switches; see config_check.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/config_check.h"
+
+#define HINT_MAX sizeof(((struct err *)0)->hint)
+
+static int
+once_compare(const void *pa, const void *pb)
+{
+	const struct config_once *a = pa, *b = pb;
+	int order = strcmp(a->key, b->key);
+
+	if (order == 0)
+		order = (a->node->line > b->node->line) - (a->node->line < b->node->line);
+	if (order == 0)
+		order = (a->node->column > b->node->column) - (a->node->column < b->node->column);
+	return order;
+}
+
+void
+config_rule_once(struct config_check *check, struct config_once *list, unsigned n, const char *what, const char *hint)
+{
+	unsigned first = 0;
+
+	if (n > 0)
+		qsort(list, n, sizeof(*list), once_compare);
+	for (unsigned i = 1; i < n; i++) {
+		char shown[CONFIG_SHOW_MAX];
+
+		if (strcmp(list[i].key, list[first].key) != 0)
+			first = i;
+		else
+			config_value_mistake(check->log, list[i].node, hint, "'%s' %s in line %u",
+					     config_show(list[i].node->text, shown), what, list[first].node->line);
+	}
+}
+
+void
+config_names_hint(const char *name, const char *const *words, size_t n, char *out, size_t size)
+{
+	const char *near = err_nearest(name, words, n);
+	size_t len = 0;
+
+	if (n == 0)
+		snprintf(out, size, "there is none");
+	else if (near)
+		snprintf(out, size, "did you mean '%s'?", near);
+	else
+		for (size_t i = 0; i < n && len < size; i++)
+			len += (size_t)snprintf(out + len, size - len, "%s%s", i > 0 ? ", " : "there are: ", words[i]);
+}
+
+/* Names of one kind of object, which must differ. */
+static void
+rule_names(struct config_check *check, enum config_items items, const char *what)
+{
+	const struct config_list *list = &check->lists[items];
+	struct config_once *names = calloc(list->n + 1, sizeof(*names));
+	unsigned n = 0;
+
+	if (names == NULL) {
+		config_check_no_memory(check);
+		return;
+	}
+	for (unsigned i = 0; i < list->n; i++) {
+		if (!config_node_good(list->node[i], "name"))
+			continue;
+		names[n].node = ynode_get(list->node[i], "name");
+		snprintf(names[n].key, sizeof(names[n].key), "%s", names[n].node->text);
+		n++;
+	}
+	config_rule_once(check, names, n, what, "choose another name for one of the two");
+	free(names);
+}
+
+static void
+rules_processors(struct config_check *check)
+{
+	struct ynode *node = ynode_get(check->root, "processors"), *cpus = ynode_get(node, "cpus");
+	const struct config_processors *p = &check->config->processors;
+	struct config_once list[CONFIG_CPUS_MAX];
+	unsigned n = 0;
+
+	if (config_node_good(node, "idle") && config_node_good(node, "speed_percent") && p->poll)
+		config_value_mistake(check->log, ynode_get(node, "idle"), "take idle: poll or speed_percent out",
+				     "poll and speed_percent exclude each other: a capped processor cannot poll");
+	if (cpus == NULL || cpus->kind != YNODE_LIST || cpus->bad)
+		return;
+	for (struct ynode *cpu = cpus->first; cpu && n < CONFIG_CPUS_MAX; cpu = cpu->next, n++) {
+		list[n].node = cpu;
+		snprintf(list[n].key, sizeof(list[n].key), "%s", cpu->text);
+	}
+	config_rule_once(check, list, n, "is given already", "name each CPU once");
+}
+
+static void
+rules_adapter(struct config_check *check, const struct config_adapter *a, struct ynode *node)
+{
+	const struct config_processors *p = &check->config->processors;
+	const char *source = p->count_asked ? "" : p->n_cpus ? " (the entries of cpus)" : " (the online CPUs)";
+	unsigned base = a->base_processor < 0 ? 0 : (unsigned)a->base_processor;
+	char hint[HINT_MAX];
+
+	if (!config_node_usable(check->root, "processors") || !config_node_usable(node, "base_processor"))
+		return;
+	if (base >= p->count) {
+		snprintf(hint, sizeof(hint), "valid: 0 to %u", p->count - 1);
+		config_value_mistake(check->log, ynode_get(node, "base_processor"), hint,
+				     "%u is no processor: processors.count is %u%s", base, p->count, source);
+		return;
+	}
+	if (config_node_good(node, "max_processors") && a->max_processors > p->count - base) {
+		snprintf(hint, sizeof(hint), "valid: 1 to %u", p->count - base);
+		config_value_mistake(check->log, ynode_get(node, "max_processors"), hint,
+				     "%u is more than there are from processor %u on: processors.count is %u%s",
+				     a->max_processors, base, p->count, source);
+	}
+}
+
+static struct ynode *
+adapter_find(const struct config_check *check, const char *name, int *index)
+{
+	const struct config_list *list = &check->lists[ITEMS_ADAPTERS];
+
+	for (unsigned i = 0; i < list->n; i++) {
+		struct ynode *node = ynode_get(list->node[i], "name");
+
+		if (node && node->kind == YNODE_SCALAR && strcmp(node->text, name) == 0) {
+			*index = (int)i;
+			return list->node[i];
+		}
+	}
+	return NULL;
+}
+
+static void
+unknown_adapter(struct config_check *check, struct ynode *uplink)
+{
+	const char *words[CONFIG_ADAPTERS_MAX];
+	char hint[HINT_MAX], shown[CONFIG_SHOW_MAX];
+	size_t n = 0;
+
+	for (unsigned i = 0; i < check->config->n_adapters; i++)
+		if (check->config->adapters[i].name[0] != '\0')
+			words[n++] = check->config->adapters[i].name;
+	config_names_hint(uplink->text, words, n, hint, sizeof(hint));
+	config_value_mistake(check->log, uplink, hint, "'%s' is not the name of an adapter",
+			     config_show(uplink->text, shown));
+}
+
+/* user[adapter]: the uplink key that has it already. */
+static void
+rules_switch(struct config_check *check, struct config_switch *sw, struct ynode *node, struct ynode **user)
+{
+	static const char *const kind[] = { "external", "internal", "private" };
+	struct ynode *uplink = ynode_get(node, "uplink");
+	int index = -1;
+
+	if (config_node_good(node, "kind") && sw->kind == SWITCH_EXTERNAL && uplink == NULL)
+		config_missing(check->log, node, "uplink",
+			       "an external switch needs an adapter; kind: internal has none");
+	if (uplink == NULL || uplink->bad)
+		return;
+	if (config_node_good(node, "kind") && sw->kind != SWITCH_EXTERNAL) {
+		config_value_mistake(check->log, uplink, "take the uplink out, or make it kind: external",
+				     "is not for this switch: kind is %s", kind[sw->kind]);
+		return;
+	}
+	if (adapter_find(check, uplink->text, &index) == NULL) {
+		unknown_adapter(check, uplink);
+		return;
+	}
+	sw->adapter = index;
+	if (user[index])
+		config_value_mistake(check->log, uplink,
+				     "an adapter leads to one switch; use another adapter, or one switch with VLANs",
+				     "'%s' is the uplink of another switch already, in line %u", uplink->text,
+				     user[index]->line);
+	else
+		user[index] = uplink;
+}
+
+void
+config_rules(struct config_check *check)
+{
+	struct config *config = check->config;
+	struct ynode *user[CONFIG_ADAPTERS_MAX] = { NULL };
+
+	rules_processors(check);
+	rule_names(check, ITEMS_ADAPTERS, "is the name of another adapter already,");
+	rule_names(check, ITEMS_SWITCHES, "is the name of another switch already,");
+	rule_names(check, ITEMS_PORTS, "is the name of another port already,");
+	for (unsigned i = 0; i < config->n_adapters; i++)
+		rules_adapter(check, &config->adapters[i], check->lists[ITEMS_ADAPTERS].node[i]);
+	for (unsigned i = 0; i < config->n_switches; i++)
+		rules_switch(check, &config->switches[i], check->lists[ITEMS_SWITCHES].node[i], user);
+}
