@@ -82,6 +82,7 @@ class Daemon:
         self.rpc = self.folder / 'fairlead.sock'
         self.log = self.folder / 'log'
         self.out = self.folder / 'out'
+        self.ended = False  # on purpose
         with open(self.out, 'wb') as out, open(self.log, 'wb') as log:
             self.process = lab.spawn(namespace, [ROOT / 'build/fairleadd', '--config', config, '--name', name, '--rpc', self.rpc,
                                                  '--foreground', *options], stdout=out, stderr=log)
@@ -115,6 +116,7 @@ class Daemon:
 
     def stop(self):
         """SIGTERM; returns the exit status, and None when it had to be killed."""
+        self.ended = True
         return stop(self.process)
 
 

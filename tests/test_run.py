@@ -1,0 +1,93 @@
+"""./run, the README's first command: it works, it ends, it can be ended at any moment, and only one runs."""
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+from lib import ROOT, call, namespaces, wait_for
+
+NAMES = {'flhost', 'fldc', 'flvm1', 'flvm2', 'flvm3'}
+
+
+def start(*words):
+    return subprocess.Popen([ROOT / 'run', *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            text=True, start_new_session=True)
+
+
+def left():
+    return NAMES & set(namespaces('fl'))
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left():
+    yield
+    assert wait_for(lambda: not left(), seconds=10), f'left behind: {left()}'
+    assert not os.path.exists('/run/fairlead-run')
+
+
+def test_a_short_run_plays_the_acts_and_ends():
+    """8 seconds of traffic for two acts, each ending with its figures; the last line compares them."""
+    done = call([ROOT / 'run', '--seconds', 8], timeout=50)
+    lines = done.stdout.splitlines()
+    rates = {}
+    for act in ('none', 'vmq'):
+        line, = [line for line in lines if line.startswith(f'{act}: ')]
+        rates[act] = float(re.match(rf'{act}: ([0-9.]+) Gb/s .*median of [0-9.]+ [0-9.]+ [0-9.]+.*, 0 of 100 pings lost', line).group(1))
+    ratio = float(re.match(r'vmq moves ([0-9.]+) x what none does', lines[-1]).group(1))
+    assert rates['none'] > 0 and abs(ratio - rates['vmq'] / rates['none']) < 0.2
+    assert sum('emulated' in line for line in lines) >= 2
+
+
+def test_a_second_run_at_once_is_refused():
+    first = start('--act', 'none', '--seconds', '4')
+    assert wait_for(left, seconds=15)
+    second = call([ROOT / 'run', '--act', 'none', '--seconds', '4'], check=False)
+    assert second.returncode == 1
+    assert 'another ./run' in second.stderr and str(first.pid) in second.stderr
+    first.communicate(timeout=40)
+    assert first.returncode == 0
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_and_takes_everything_away(number):
+    run = start('--seconds', '60')
+    assert wait_for(left, seconds=15)
+    time.sleep(3)
+    os.kill(run.pid, number)
+    run.communicate(timeout=20)
+    assert run.returncode == 130
+    assert not left()
+
+
+@pytest.mark.parametrize('after', [0.0, 0.2, 0.5, 1.0, 3.0])
+def test_it_starts_again_after_a_kill(after):
+    """Killed that many seconds after its first namespace was there, its guard cleans up; the next one plays."""
+    run = start('--seconds', '60')
+    assert wait_for(left, seconds=15, pause=0.01)
+    time.sleep(after)
+    run.kill()
+    run.communicate(timeout=20)
+    if after != 3.0:
+        return
+    done = call([ROOT / 'run', '--act', 'none', '--seconds', 4], timeout=50)
+    assert '0 of 100 pings lost' in done.stdout
+
+
+def test_without_seconds_the_daemon_stays_until_it_is_told_to_go():
+    run = start('--act', 'none')
+    seen = []
+    try:
+        for line in run.stdout:
+            seen.append(line)
+            if 'Ctrl-C ends it' in line:
+                break
+        rpc = re.search(r'--rpc (\S+)', ''.join(seen)).group(1)
+        ports = call([ROOT / 'build/fairlead', '--rpc', rpc, 'port', 'list']).stdout
+        assert 'vm1' in ports
+    finally:
+        os.kill(run.pid, signal.SIGINT)
+        run.communicate(timeout=20)
+    assert run.returncode == 0

@@ -1,0 +1,96 @@
+"""VLANs: access ports are apart, trunks carry tags, what is not allowed is dropped and counted (IEEE 802.1Q)."""
+import pytest
+
+from lib import BROADCAST, frame, mac, wait_for
+
+
+@pytest.fixture
+def host(lab):
+    """vm1, vm2 in VLAN 10; vm3 in VLAN 20; vm4 untagged; vm5 a trunk of 10 and 30 with native 40."""
+    host = lab.host()
+    access = [host.vm(f'vm{n}', n, vlan={'mode': 'access', 'id': vid}) for n, vid in ((1, 10), (2, 10), (3, 20))]
+    trunk = host.vm('vm5', 5, vlan={'mode': 'trunk', 'ids': [10, '30-31'], 'native': 40})
+    host.start(host.config([{'name': 'ext', 'kind': 'external', 'uplink': 'wire', 'ports': [*access, host.vm('vm4', 4), trunk]}]))
+    return host
+
+
+def test_one_vlan_is_one_network(lab, host):
+    assert lab.ping(host.vms['vm1'], '10.77.0.2') == 0
+
+
+@pytest.mark.parametrize('other', ['10.77.0.3', '10.77.0.4', '10.77.0.100'])
+def test_another_vlan_cannot_be_reached(lab, host, other):
+    assert lab.ping(host.vms['vm1'], other, count=2) == 2
+
+
+def test_a_broadcast_stays_in_its_vlan(host):
+    """vm1 broadcasts in VLAN 10: vm2 sees it plain, the trunk vm5 and the wire with tag 10, vm3 and vm4 not at all."""
+    ears = {name: host.frames(name) for name in ('vm2', 'vm3', 'vm4', 'vm5', 'dc')}
+    with host.frames('vm1') as out:
+        out.send(frame(BROADCAST, mac(1), b'to all of ten'))
+    heard = {name: [tag for tag, _ in ear.received(b'to all of ten')] for name, ear in ears.items()}
+    for ear in ears.values():
+        ear.close()
+    assert heard == {'vm2': [None], 'vm3': [], 'vm4': [], 'vm5': [10], 'dc': [10]}
+
+
+def test_a_tagged_frame_from_the_wire_reaches_its_vlan_alone(host):
+    ears = {name: host.frames(name) for name in ('vm1', 'vm2', 'vm3', 'vm4')}
+    with host.frames('dc') as wire:
+        wire.send(frame(BROADCAST, '02:f1:00:00:01:00', b'twenty', vlan=20))
+    heard = {name: [tag for tag, _ in ear.received(b'twenty')] for name, ear in ears.items()}
+    for ear in ears.values():
+        ear.close()
+    assert heard == {'vm1': [], 'vm2': [], 'vm3': [None], 'vm4': []}
+
+
+@pytest.mark.parametrize('vlan, at_vm2, at_dc', [(10, [None], [10]), (30, [], [30]), (None, [], [40]), (40, [], [40])])
+def test_a_trunk_sends_in_the_vlans_that_it_names(host, vlan, at_vm2, at_dc):
+    """Untagged frames of the trunk are its native VLAN's, 40; that one may carry its tag, too."""
+    with host.frames('vm2') as vm2, host.frames('dc') as dc, host.frames('vm5') as out:
+        out.send(frame(BROADCAST, mac(5), b'from the trunk', vlan=vlan))
+        assert [tag for tag, _ in vm2.received(b'from the trunk')] == at_vm2
+        assert [tag for tag, _ in dc.received(b'from the trunk')] == at_dc
+
+
+def test_the_native_vlan_leaves_a_trunk_untagged(host):
+    with host.frames('vm5') as trunk, host.frames('dc') as wire:
+        wire.send(frame(BROADCAST, '02:f1:00:00:01:00', b'native', vlan=40))
+        assert [tag for tag, _ in trunk.received(b'native')] == [None]
+
+
+@pytest.mark.parametrize('name, number, vlan', [('vm5', 5, 20), ('vm1', 1, 20), ('vm4', 4, 10)])
+def test_a_vlan_that_a_port_does_not_have_is_dropped_and_counted(host, name, number, vlan):
+    with host.frames('dc') as dc, host.frames(name) as out:
+        out.send(*[frame(BROADCAST, mac(number), b'not allowed', vlan=vlan)] * 3)
+        assert dc.received(b'not allowed') == []
+    assert host.drops(name).get('vlan_denied') == 3
+
+
+def test_a_priority_tag_is_no_vlan(host):
+    """VID 0 with PCP 5 (802.1Q, 9.6): the frame is the port's own VLAN's, as if it had no tag."""
+    with host.frames('vm2') as vm2, host.frames('vm1') as out:
+        out.send(frame(BROADCAST, mac(1), b'urgent', vlan=5 << 13))
+        assert len(vm2.received(b'urgent')) == 1
+
+
+def test_a_port_changes_its_vlan(lab, host):
+    assert lab.ping(host.vms['vm3'], '10.77.0.1', count=1) == 1
+    host.daemon.cli('port', 'set', 'vm3', '--vlan', '10')
+    assert wait_for(lambda: lab.ping(host.vms['vm3'], '10.77.0.1', count=1) == 0)
+    host.daemon.cli('port', 'set', 'vm3', '--untagged', 'on')
+    assert wait_for(lambda: lab.ping(host.vms['vm3'], '10.77.0.4', count=1) == 0)
+
+
+def test_large_tcp_segments_get_their_tag(lab, host):
+    """A VLAN interface on the trunk sends large segments; each frame that results carries the tag (hash of 10 MB)."""
+    from lib import tcp_transfer
+    trunk = host.vms['vm5']
+    lab.run(trunk, ['ip', 'link', 'add', 'link', 'eth0', 'name', 'ten', 'type', 'vlan', 'id', 10])
+    lab.run(trunk, ['ip', 'address', 'add', '10.78.0.5/24', 'dev', 'ten'])
+    lab.run(trunk, ['ip', 'link', 'set', 'ten', 'up'])
+    lab.run(host.vms['vm1'], ['ip', 'address', 'add', '10.78.0.1/24', 'dev', 'eth0'])
+    sent, received = tcp_transfer(trunk, host.vms['vm1'], '10.78.0.1', 10_000_000)
+    assert received == sent
+    sent, received = tcp_transfer(host.vms['vm1'], trunk, '10.78.0.5', 10_000_000, port=7002)
+    assert received == sent
