@@ -78,7 +78,7 @@ def test_a_port_changes_its_vlan(lab, host):
     assert lab.ping(host.vms['vm3'], '10.77.0.1', count=1) == 1
     host.daemon.cli('port', 'set', 'vm3', '--vlan', '10')
     assert wait_for(lambda: lab.ping(host.vms['vm3'], '10.77.0.1', count=1) == 0)
-    host.daemon.cli('port', 'set', 'vm3', '--untagged', 'on')
+    host.daemon.cli('port', 'set', 'vm3', '--untagged')
     assert wait_for(lambda: lab.ping(host.vms['vm3'], '10.77.0.4', count=1) == 0)
 
 
