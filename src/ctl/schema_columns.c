@@ -21,7 +21,7 @@ const struct schema_key processor_columns[] = {
 	  .help = "time in which it had work and was not run (a shared core)" },
 	{ "idle_percent", SCHEMA_INT, .unit = "%", .help = "the rest" },
 	{ "queues", SCHEMA_LIST, SCHEMA_INT, .help = "queues that it serves" },
-	{ "wakeups", SCHEMA_INT, .help = "times that it was woken from sleep (its interrupts)" },
+	{ "wakeups", SCHEMA_INT, .unit = "times", .help = "times that it was woken from sleep (its interrupts)" },
 	{ "packets", SCHEMA_INT, .unit = "packets", .help = "frames that it took from its queues" },
 	{ NULL },
 };
@@ -36,8 +36,8 @@ const struct schema_key queue_columns[] = {
 	{ "packets", SCHEMA_INT, .unit = "packets", .help = "frames taken from it" },
 	{ "bytes", SCHEMA_INT, .unit = "bytes", .help = "bytes of these frames" },
 	{ "drops", SCHEMA_INT, .unit = "packets", .help = "frames that it lost, all reasons" },
-	{ "moved", SCHEMA_INT, .help = "times that it changed its processor" },
-	{ "interrupts", SCHEMA_INT, .help = "times that it woke its processor" },
+	{ "moved", SCHEMA_INT, .unit = "times", .help = "times that it changed its processor" },
+	{ "interrupts", SCHEMA_INT, .unit = "times", .help = "times that it woke its processor" },
 	{ NULL },
 };
 
@@ -80,9 +80,9 @@ const struct schema_key adapter_details[] = {
 		{ "kind", SCHEMA_ENUM, .choices = switch_kinds, .help = "who is on it beside the VMs" },       \
 		{ "uplink", SCHEMA_NAME, .help = "its adapter; null for none" },                               \
 		{ "ports", SCHEMA_INT, .help = "number of its ports" },                                        \
-		{ "fdb_used", SCHEMA_INT, .help = "addresses in its MAC table" },                              \
-		{ "fdb_entries", SCHEMA_INT, .help = "addresses that fit" },                                   \
-		{ "fdb_full", SCHEMA_INT,                                                                      \
+		{ "fdb_used", SCHEMA_INT, .unit = "entries", .help = "addresses in its MAC table" },           \
+		{ "fdb_entries", SCHEMA_INT, .unit = "entries", .help = "addresses that fit" },                \
+		{ "fdb_full", SCHEMA_INT, .unit = "times",                                                     \
 		  .help = "times that an address was not learned because the table was full" },                \
 	{                                                                                                      \
 		"ageing_s", SCHEMA_INT, .unit = "s",                                                           \
