@@ -16,6 +16,7 @@
  */
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/uio.h>
 
 #include "pkt/drop.h"
@@ -24,6 +25,7 @@
 #define PKT_BURST 32                   /* packets taken from one queue at a time */
 #define PKT_FRAME_MAX (65535 + 14 + 4) /* an IPv4 packet of full length, Ethernet header, one tag */
 #define PKT_SEGS_MAX 20                /* spans that one packet may consist of at a sink, headers included */
+#define PKT_GSO_FRAMES_MAX 2340        /* 65535 bytes at 28 a segment: TCP at IPv4's least MTU, 68 (RFC 791, 3.2) */
 
 enum pkt_csum {
 	PKT_CSUM_NONE,    /* complete, as far as the sender says: the receiver checks it */
@@ -40,8 +42,8 @@ struct pkt_claim {
 	uint16_t csum_start;  /* bytes from the start of the frame as it lies in memory */
 	uint16_t csum_offset; /* bytes from csum_start */
 	bool csum_good;       /* a NIC checked it (uplinks only) */
+	bool unchecked;       /* from a wire, and nobody checked it: PKT_CSUM_UNKNOWN unless csum_good */
 	enum pkt_gso gso;
-	bool gso_ecn;      /* first segment may carry CWR: VIRTIO_NET_HDR_GSO_ECN */
 	uint16_t gso_size; /* payload bytes per segment */
 };
 
@@ -53,44 +55,67 @@ struct pkt {
 
 	const struct iovec *segs; /* the frame as it lies in the sender's memory */
 	uint16_t n_segs;
+	bool writable; /* segs is one span of the worker's own memory (a TAP read buffer): its bytes may be edited */
 
 	uint16_t vid; /* 0 untagged or priority tagged, else 1 to 4094 */
 	uint8_t pcp;
 	bool tagged; /* a tag was taken out of hdr */
 
-	uint8_t ip_version;   /* 4, 6, or 0 for anything else */
-	uint8_t l4_proto;     /* IPPROTO_*, 0 when there is none that we know */
+	uint8_t ip_version;   /* 4, 6, or 0 for anything else; the IP header stands at ETH_HEADER_LEN in hdr */
+	uint8_t l4_proto;     /* IPPROTO_* that the IP headers name, of a fragment too; 0 when they break off */
 	bool fragment;        /* any fragment, the first one too: hashed by address pair */
-	uint16_t l4_off;      /* bytes from the start of hdr; 0 when there is no L4 header */
+	uint16_t l4_off;      /* bytes from the start of hdr; 0 when there is no whole TCP or UDP header */
 	uint16_t payload_off; /* end of the L4 header; 0 likewise */
 
 	uint8_t csum; /* enum pkt_csum */
-	uint8_t gso;  /* enum pkt_gso */
-	bool gso_ecn;
+	uint8_t gso;  /* enum pkt_gso; always with PKT_CSUM_PARTIAL */
+	bool gso_ecn; /* with gso: CWR is set, VIRTIO_NET_HDR_GSO_ECN */
 	uint16_t gso_size;
 
 	struct pkt_claim claim; /* the sender's, as read; input of pkt_parse only */
 	void *cookie;           /* the source's own: an mbuf, a descriptor head */
 };
 
+/* The header copy of a frame whose first len bytes lie at bytes: fills hdr, hdr_len, skip and len. */
+static inline void
+pkt_view(struct pkt *pkt, const void *bytes, uint32_t len)
+{
+	pkt->len = len;
+	pkt->hdr_len = (uint16_t)(len < PKT_HDR_MAX ? len : PKT_HDR_MAX);
+	pkt->skip = pkt->hdr_len;
+	memcpy(pkt->hdr, bytes, pkt->hdr_len);
+}
+
 /*
  * Reads pkt->hdr (filled with the first bytes of the frame as it lies in memory: hdr_len = skip =
  * min(frame, PKT_HDR_MAX), len = whole frame) and pkt->claim; fills all fields behind n_segs, takes one
- * 802.1Q tag (0x8100) out of hdr. Malformed L3 or L4 of a frame that asks for nothing is not an error: it is
- * forwarded as plain Ethernet (ip_version 0), as a switch does. A claim that does not fit the frame is one,
- * except a plain checksum request at another place than our parse finds (tunnels), see pkt_claim_finish.
- * Returns 0, or -1 and *why: RUNT (below 14 bytes), HEADERS_TOO_LONG (a claim needs headers that are not in
- * the copy), BAD_OFFLOAD (gso_size 0, wrong protocol, checksum field outside the frame).
+ * 802.1Q tag (0x8100) out of hdr (its DEI bit is not kept). Malformed L3 or L4 of a frame that asks for nothing is
+ * not an error: it is forwarded as a switch does, with ip_version 0 (L3) or l4_off 0 (L4). gso is NONE when
+ * one segment holds all; csum is GOOD only with an L4 header that our own parse finds too.
+ *
+ * Returns
+ *	0	parsed
+ *	1	finish the checksum first: claim.csum without gso, inside the frame, but not the request that our own
+ *		parse would make (a tunnel, an IPv6 routing header). A source whose frame lies in its own memory calls
+ *		pkt_claim_finish and fills and parses pkt anew without a claim; any other drops it for *why.
+ *	-1	drop it for *why: RUNT (below 14 bytes, or 18 with a tag), VLAN_DENIED (VID 4095), HEADERS_TOO_LONG (a
+ *		claim needs headers that are not in the copy), BAD_OFFLOAD (gso without csum, gso_size 0, another
+ *		protocol, checksum field outside the frame, more than PKT_GSO_FRAMES_MAX frames)
+ * After 1 and -1 pkt holds no packet.
  */
 int pkt_parse(struct pkt *pkt, enum drop_reason *why);
 
 /*
  * Finishes a checksum request (claim.csum) at any place inside a frame that lies in one writable buffer of ours
- * (a TAP read buffer): for requests that pkt_parse cannot express as its own L4 (tunnels). Called before the
- * header is copied. Returns 0, or -1 when start + offset + 2 lies outside the frame.
+ * (a TAP read buffer), when pkt_parse says so. start counts from the start of the frame as it lies in memory, a tag
+ * counted; the field holds the sender's pseudo header sum. Returns 0, or -1 when start + offset + 2 lies outside.
  */
 int pkt_claim_finish(uint8_t *frame, uint32_t len, uint16_t start, uint16_t offset);
 
-/* Whether the L4 checksum request in claim is the one that our own parse would make. Call after pkt_parse. */
-bool pkt_is_gso(const struct pkt *pkt);
+/* Whether a receiver without segmentation needs pkt cut (build.h). */
+static inline bool
+pkt_is_gso(const struct pkt *pkt)
+{
+	return pkt->gso != PKT_GSO_NONE;
+}
 #endif
