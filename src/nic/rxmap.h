@@ -6,7 +6,8 @@
  *
  * A struct rxmap is immutable: built by the control thread, published by RCU, read by the front end. Filters are
  * tested as NDIS says: fields inside one AND, filters of one vport OR; a frame that no filter accepts, and each
- * group frame, belongs to the default vport (index 0).
+ * group frame, belongs to the default vport (index 0). Of two filters that accept a frame, the one that names its
+ * VLAN counts before RXMAP_VID_ANY.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -42,9 +43,10 @@ struct rxmap_vport {
 struct rxmap;
 
 /*
- * Builds a map. vports[0..n_vports) with n_vports >= 1, filters[0..n_filters) naming them; the first of two equal filters counts.
- * toeplitz may be NULL when no vport spreads; it is borrowed and must outlive the map. hash_types: HASH_*, for all vports.
- * Returns NULL without memory or with arguments out of range. Control thread.
+ * Builds a map. vports[0..n_vports) with n_vports from 1 to 65536, filters[0..n_filters) naming them, their MACs neither
+ * zero nor group addresses; the first of two equal filters counts. toeplitz may be NULL when no vport spreads; it is
+ * borrowed and must outlive the map. With it every frame's hash is computed, whether its vport spreads or not.
+ * hash_types: HASH_*, for all vports. Returns NULL without memory or with arguments out of range. Control thread.
  */
 struct rxmap *rxmap_new(const struct rxmap_vport *vports, size_t n_vports, const struct rxmap_filter *filters,
 			size_t n_filters, const struct toeplitz *toeplitz, unsigned hash_types);
@@ -57,6 +59,10 @@ struct rxmap_verdict {
 	uint8_t hash_type; /* one HASH_* bit, 0 when no hash could be computed (then entry[0]) */
 };
 
-/* Classifies one frame, at most len contiguous bytes of it looked at; any bytes, any length. Front end and workers. */
+/*
+ * Classifies one frame, at most len contiguous bytes of it looked at; any bytes, any length. Below 14 bytes: default
+ * vport, no hash. One 802.1Q tag counts. Ports are hashed where the IP headers say that TCP or UDP begins, lengths in
+ * the headers do not matter; AH and ESP are hashed by address pair. Front end and workers.
+ */
 void rxmap_classify(const struct rxmap *map, const uint8_t *frame, size_t len, struct rxmap_verdict *out);
 #endif
