@@ -1,6 +1,7 @@
 /* client.c - one question to the daemon; see client.h. */
 #include "cli/client.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,6 +127,15 @@ read_line(int fd, char **line, size_t *len)
 	return rc;
 }
 
+/* Words of a daemon, made fit for a terminal in place. */
+static void
+make_safe(char *text)
+{
+	for (; *text != '\0'; text++)
+		if (iscntrl((unsigned char)*text) && *text != '\n')
+			*text = '?';
+}
+
 static void
 err_from_answer(const json_t *error, struct err *err)
 {
@@ -137,6 +147,8 @@ err_from_answer(const json_t *error, struct err *err)
 	err_set(err, -EREMOTEIO, "%s", msg == NULL ? "refused without a reason" : msg);
 	err_hint(err, "%s", hint == NULL ? "" : hint);
 	err_path(err, "%s", path == NULL ? "" : path);
+	make_safe(err->msg);
+	make_safe(err->hint);
 }
 
 static int

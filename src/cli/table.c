@@ -193,7 +193,7 @@ table_list(FILE *out, const struct schema_key *keys, const json_t *list, const s
 static bool
 is_table(const struct schema_key *key)
 {
-	return key->type == SCHEMA_LIST && key->item == SCHEMA_OBJECT;
+	return key->type == SCHEMA_LIST && key->of != NULL;
 }
 
 void

@@ -46,7 +46,7 @@ list_check(const struct schema_key *k, const json_t *list, struct err *err)
 		return err_set(err, -EPROTO, "result key '%s' is not a list", k->name);
 	json_array_foreach(list, i, v)
 	{
-		if (k->item == SCHEMA_OBJECT) {
+		if (k->of != NULL) {
 			if (keys_check(k->of->keys, v, err) < 0)
 				return -EPROTO;
 		} else if (!scalar_fits(k, k->item, v)) {

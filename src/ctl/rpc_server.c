@@ -294,9 +294,8 @@ no_descriptor_left(struct rpc_server *s, int listen_fd)
 {
 	int fd;
 
-	if (s->spare_fd < 0)
-		return;
-	close(s->spare_fd);
+	if (s->spare_fd >= 0)
+		close(s->spare_fd);
 	fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd >= 0)
 		turn_away(s, fd, "it has no descriptor left");

@@ -35,16 +35,18 @@ struct schema_key {
 	enum schema_type type;
 	enum schema_type item; /* LIST of scalars: their type */
 	bool required;
-	int64_t min, max;           /* INT: value, SPEED: Mb/s, STRING: bytes, LIST: of scalars: each one's, of objects: entries */
+	int64_t min,
+		max; /* INT: value, SPEED: Mb/s, STRING: bytes, LIST: of scalars: each one's, of objects: entries */
 	const char *const *choices; /* ENUM: NULL-terminated */
 	const char *fallback;       /* default as text, NULL when there is none */
 	const char *unit;           /* "ms", "packets", "Mb/s", NULL */
 	const char *help;           /* one line */
 	const struct schema_object *of;
 	bool filled; /* a parameter that the CLI fills in itself, as the text of the file that it was given */
-	const char *const *planned; /* values known but not offered by this version, NULL-terminated; of an ENUM: among choices */
-	bool not_offered;           /* the same for the whole key; help, completion and checks name it nowhere as valid */
-	const void *bind;           /* the table owner's own: where the value goes (config_bind.h); NULL: nowhere */
+	const char *const
+		*planned; /* values known but not offered by this version, NULL-terminated; of an ENUM: among choices */
+	bool not_offered; /* the same for the whole key; help, completion and checks name it nowhere as valid */
+	const void *bind; /* the table owner's own: where the value goes (config_bind.h); NULL: nowhere */
 };
 
 struct schema_object {
