@@ -23,6 +23,7 @@ struct request {
 	const struct rpc_caller *who;
 	const json_t *id; /* NULL: a notification, which is never answered */
 	struct rpc_text *out;
+	bool full; /* an answer before it found no room: what follows in the batch is not begun */
 };
 
 static int
@@ -148,9 +149,18 @@ handler_find(const struct rpc_service *service, const char *method)
 }
 
 static int
-result_write(const struct request *r, json_t *result)
+refuse_full(const struct request *r)
 {
 	struct err err = { 0 };
+
+	err_set(&err, -EMSGSIZE, "the answer is longer than %u MiB", RPC_OUT_MAX >> 20);
+	err_hint(&err, "ask for less, or in several lines");
+	return refuse(r, RPC_REFUSED, &err);
+}
+
+static int
+result_write(struct request *r, json_t *result)
+{
 	int rc;
 
 	if (r->id == NULL) {
@@ -161,14 +171,12 @@ result_write(const struct request *r, json_t *result)
 			  RPC_OUT_MAX);
 	if (rc != -EMSGSIZE)
 		return rc;
-	err_set(&err, -EMSGSIZE, "the answer is longer than %u MiB", RPC_OUT_MAX >> 20);
-	err_hint(&err, "ask for less, or in several lines");
-	return refuse(r, RPC_REFUSED, &err);
+	r->full = true;
+	return refuse_full(r);
 }
 
 static int
-call(const struct request *r, const struct schema_method *method, const struct rpc_handler *handler,
-     const json_t *params)
+call(struct request *r, const struct schema_method *method, const struct rpc_handler *handler, const json_t *params)
 {
 	struct err err = { 0 };
 	json_t *checked = NULL, *result = NULL;
@@ -198,7 +206,7 @@ call(const struct request *r, const struct schema_method *method, const struct r
 }
 
 static int
-method_call(const struct request *r, const char *name, const json_t *params)
+method_call(struct request *r, const char *name, const json_t *params)
 {
 	const struct schema_method *method = schema_method_by_name(name);
 	const struct rpc_handler *handler = handler_find(r->service, name);
@@ -221,6 +229,11 @@ method_call(const struct request *r, const char *name, const json_t *params)
 		err_set(&err, -EINVAL, "parameters are given by name, in an object");
 		return refuse(r, RPC_INVALID_PARAMS, &err);
 	}
+	if (r->full)
+		return refuse_full(r);
+	/* Nobody would see what it reads, so a batch of such costs nothing. */
+	if (r->id == NULL && !method->changes)
+		return 0;
 	return call(r, method, handler, params);
 }
 

@@ -123,6 +123,9 @@ static void
 a_notification_is_done_and_never_answered(void **state)
 {
 	dummy.calls = 0;
+	assert_null(ask("{\"jsonrpc\":\"2.0\",\"method\":\"port.set\",\"params\":{\"port\":\"vm1\"}}"));
+	assert_int_equal(dummy.calls, 1);
+	/* One that only reads would be for nobody. */
 	assert_null(ask("{\"jsonrpc\":\"2.0\",\"method\":\"port.list\"}"));
 	assert_int_equal(dummy.calls, 1);
 	assert_null(ask("{\"jsonrpc\":\"2.0\",\"method\":\"foobar\"}"));
@@ -246,14 +249,16 @@ an_answer_too_long_becomes_an_error(void **state)
 	assert_int_equal(code_of(answer), -32000);
 	assert_string_equal(text_of(answer, "errno"), "EMSGSIZE");
 	json_decref(answer);
-	/* In a batch the others' answers stay. */
+	/* In a batch the answers before it stay; what follows is refused unbegun, so that it costs nothing. */
+	dummy.calls = 0;
 	answer = ask("[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"port.list\"},"
 		     "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"switch.show\",\"params\":{\"switch\":\"ext\"}},"
 		     "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"port.list\"}]");
 	assert_int_equal(json_array_size(answer), 3);
 	assert_int_equal(code_of(json_array_get(answer, 0)), 0);
 	assert_int_equal(code_of(json_array_get(answer, 1)), -32000);
-	assert_int_equal(code_of(json_array_get(answer, 2)), 0);
+	assert_int_equal(code_of(json_array_get(answer, 2)), -32000);
+	assert_int_equal(dummy.calls, 2);
 	json_decref(answer);
 	dummy.fdb = 0;
 }

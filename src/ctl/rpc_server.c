@@ -31,6 +31,8 @@
 
 #define LISTENERS_MAX 4
 #define TURN_MAX 32 /* events, accepts and requests of one poll; our choice */
+/* No request of a poll begins later than this after the first, so that the caller's other work is never far. Our choice. */
+#define TURN_US 5000
 
 struct listener {
 	int fd;
@@ -47,7 +49,7 @@ struct rpc_server {
 	struct rpc_client *clients, *ready_first, *ready_last;
 	struct rpc_client *closed; /* linked by next; an event of this poll may still name them */
 	size_t held;
-	time_t warned_s; /* CLOCK_MONOTONIC, of the last warning */
+	int64_t warned_s; /* CLOCK_MONOTONIC, of the last warning */
 };
 
 static void
@@ -109,16 +111,24 @@ client_close(struct rpc_server *s, struct rpc_client *c)
 	s->closed = c;
 }
 
-/* At most one line a second, whatever clients do. */
-static void
-warn(struct rpc_server *s, const char *what)
+static int64_t
+now_us(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (now.tv_sec == s->warned_s)
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* At most one line a second, whatever clients do. */
+static void
+warn(struct rpc_server *s, const char *what)
+{
+	int64_t now_s = now_us() / 1000000;
+
+	if (now_s == s->warned_s)
 		return;
-	s->warned_s = now.tv_sec;
+	s->warned_s = now_s;
 	log_warn("RPC client turned away: %s", what);
 }
 
@@ -343,12 +353,14 @@ rpc_server_poll(struct rpc_server *s)
 	struct epoll_event ev[TURN_MAX];
 	struct rpc_client *c;
 	const uint64_t one = 1;
+	int64_t end_us;
 	int n;
 
 	n = epoll_wait(s->epoll_fd, ev, TURN_MAX, 0);
 	for (int i = 0; i < n; i++)
 		event_dispatch(s, &ev[i]);
-	for (int i = 0; i < TURN_MAX && s->ready_first != NULL; i++)
+	end_us = now_us() + TURN_US;
+	for (int i = 0; i < TURN_MAX && s->ready_first != NULL && now_us() < end_us; i++)
 		client_turn(s, s->ready_first);
 	if (s->ready_first != NULL && write(s->again_fd, &one, sizeof(one)) < 0)
 		warn(s, "its turn was lost");

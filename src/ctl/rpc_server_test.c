@@ -182,17 +182,21 @@ a_greedy_client_takes_turns_with_the_others(void **state)
 {
 	struct fixture *f = *state;
 	int greedy = connect_to(f->path), fd = connect_to(f->path), sent = 0;
+	unsigned before;
 	char text[512];
 
 	drive(f, 10);
 	while (sent < 1000 && send(greedy, LIST, strlen(LIST), MSG_NOSIGNAL) > 0)
 		sent++;
 	rpc_server_poll(f->server);
-	assert_in_range(f->dummy.calls, 1, 32);
+	before = f->dummy.calls;
+	assert_in_range(before, 1, 32);
 	say(fd, LIST);
-	rpc_server_poll(f->server);
-	assert_non_null(strstr(hear(fd, text, sizeof(text)), "vm1"));
-	assert_in_range(f->dummy.calls, 2, 64);
+	/* A slow machine may end a poll after one request: then the next begins with the other client. */
+	for (int i = 0; i < 2 && hear(fd, text, sizeof(text))[0] == '\0'; i++)
+		rpc_server_poll(f->server);
+	assert_non_null(strstr(text[0] == '\0' ? hear(fd, text, sizeof(text)) : text, "vm1"));
+	assert_in_range(f->dummy.calls, before + 1, before + 64);
 	drive(f, 2000);
 	assert_true(sent > 100);
 	assert_int_equal(f->dummy.calls, sent + 1);
