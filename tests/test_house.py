@@ -99,9 +99,9 @@ def test_what_is_over_a_limit_is_found(tmp_path, name, text, said):
 
 def test_a_keeper_of_more_than_800_lines_is_found(tmp_path):
     subprocess.run(['git', 'init', '-q', tmp_path], check=True)
-    tree(tmp_path, {'src/keep/a.c': '/* */\n' * 500, 'src/keep/b.c': '/* */\n' * 301})
+    tree(tmp_path, {'src/keep/a.c': 'int a;\n' * 500, 'src/keep/b.c': 'int a;\n' * 301 + '/* why */\n\n', 'src/keep/client.c': 'int a;\n' * 9})
     done = call([ROOT / 'scripts/check_style', '--no-format', tmp_path], check=False)
-    assert done.returncode == 1 and '801 lines in all' in done.stdout
+    assert done.returncode == 1 and '801 lines of code' in done.stdout
 
 
 # ---- counting ----
@@ -147,7 +147,9 @@ def test_each_case_of_a_cmocka_program_counts(tmp_path):
 
 
 @pytest.mark.parametrize('out, status, expected', [
-    ('', 0, ['failed']),
+    ('', 0, ['passed']),
+    ('', 1, ['failed']),
+    ('[==========] Running 1 test(s).\n', 0, ['failed']),
     ('', 139, ['failed']),
     ('[==========] Running 1 test(s).\n[ RUN      ] a\n[       OK ] a\n', 0, ['passed']),
     ('[==========] Running 1 test(s).\n[ RUN      ] a\n[       OK ] a\n', 23, ['passed', 'failed']),

@@ -125,8 +125,9 @@ def test_the_command_line_says_what_is_wrong_with_a_file(tmp_path):
     assert 'wrong.yaml:5' in said and 'prots' in said and 'ports' in said
 
 
-def test_the_example_is_right(tmp_path):
-    call([ROOT / 'build/fairlead', 'config', 'check', ROOT / 'examples/converged-host.yaml'])
+@pytest.mark.parametrize('path', sorted((ROOT / 'examples').glob('*.yaml')), ids=lambda path: path.name)
+def test_each_example_is_right(path):
+    call([ROOT / 'build/fairlead', 'config', 'check', path])
 
 
 def test_without_a_daemon_the_command_line_says_so(tmp_path):
