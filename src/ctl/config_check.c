@@ -144,6 +144,10 @@ unknown_key(struct config_check *check, const struct schema_object *of, struct y
 	char shown[CONFIG_SHOW_MAX], keys[HINT_MAX - 40], hint[HINT_MAX];
 	size_t n = 0;
 
+	if (config_log_hides(check->log, key->line, key->column)) {
+		ynode_spoil(key);
+		return;
+	}
 	config_show(key->text, shown);
 	for (const struct schema_key *k = of->keys; k->name && n < KEYS_MAX; k++)
 		if (!k->not_offered)

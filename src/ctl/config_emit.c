@@ -141,18 +141,19 @@ begin_line(struct emitter *e, unsigned indent, const char *key)
 	e->dash = false;
 }
 
+/* One alone stands without brackets. */
 static void
 emit_scalars(struct emitter *e, const struct schema_key *key, const char *object)
 {
 	const struct config_bind *bind = key->bind;
 	unsigned n = *(const unsigned *)(const void *)(object + bind->count);
 
-	fputs(" [", e->out);
+	fputs(n == 1 ? " " : " [", e->out);
 	for (unsigned i = 0; i < n; i++) {
 		fputs(i > 0 ? ", " : "", e->out);
 		config_value_print(e->out, key, key->item, object + bind->offset + i * bind->size);
 	}
-	fputs("]\n", e->out);
+	fputs(n == 1 ? "\n" : "]\n", e->out);
 }
 
 static void emit_object(struct emitter *e, const struct schema_object *of, const char *object, unsigned parent,

@@ -47,6 +47,15 @@ config_log_add(struct config_log *log, unsigned line, unsigned column, const str
 	log->n++;
 }
 
+bool
+config_log_hides(struct config_log *log, unsigned line, unsigned column)
+{
+	if (log->n < CONFIG_LOG_MAX || !is_before(&log->list[CONFIG_LOG_MAX - 1], line, column))
+		return false;
+	log->hidden++;
+	return true;
+}
+
 unsigned
 config_log_count(const struct config_log *log)
 {

@@ -22,6 +22,12 @@ int config_log_init(struct config_log *log);
 /* Adds a copy of err at a place; line and column count from 1, 0 when unknown. */
 void config_log_add(struct config_log *log, unsigned line, unsigned column, const struct err *err);
 
+/*
+ * Would a mistake at this place be hidden? Then it is counted as added, and the caller saves the work of wording it: a file of
+ * a hundred thousand mistakes must not cost a hundred thousand sentences.
+ */
+bool config_log_hides(struct config_log *log, unsigned line, unsigned column);
+
 /* How many were added, the hidden ones too. */
 unsigned config_log_count(const struct config_log *log);
 

@@ -39,6 +39,14 @@ config_node_path(const struct ynode *node, const struct ynode *top, char out[CON
 	return out;
 }
 
+/* Marks node; is that all that there is to do, because the mistake is hidden? */
+static bool
+is_hidden(struct config_log *log, struct ynode *node)
+{
+	ynode_spoil(node);
+	return config_log_hides(log, node->line, node->column);
+}
+
 /* The nearest object with a name around node, node among them; NULL when there is none. */
 static const struct ynode *
 named_around(const struct ynode *node, const struct ynode **name)
@@ -66,7 +74,6 @@ mistake_add(struct config_log *log, struct ynode *node, const char *hint, const 
 	err_hint(&err, "%s", hint);
 	err_path(&err, "%s", config_node_path(node, NULL, path));
 	config_log_add(log, node->line, node->column, &err);
-	ynode_spoil(node);
 }
 
 void
@@ -75,6 +82,8 @@ config_mistake_at(struct config_log *log, struct ynode *node, const char *hint, 
 	char text[sizeof(((struct err *)0)->msg)];
 	va_list ap;
 
+	if (is_hidden(log, node))
+		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
@@ -88,6 +97,8 @@ config_value_mistake(struct config_log *log, struct ynode *node, const char *hin
 	const struct ynode *name;
 	va_list ap;
 
+	if (is_hidden(log, node))
+		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);

@@ -1,4 +1,5 @@
 /* config_print.c - fields as YAML text; see config_value.h. */
+#include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
 #include <strings.h>
@@ -18,19 +19,43 @@ print_quoted(FILE *out, const char *text)
 	fputc('"', out);
 }
 
-/* Words that other YAML readers take for something else than text (YAML 1.1: null, bool). */
-static void
-print_name(FILE *out, const char *name)
+/* Plain where every YAML reader takes it for text: a letter first, nothing but these signs, no word for a null or bool (YAML 1.1). */
+static bool
+is_plain_text(const char *text)
 {
 	static const char *const odd[] = { "null", "true", "false", "yes", "no", "on", "off", "y", "n" };
 
-	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
-		if (strcasecmp(name, odd[i]) == 0) {
-			print_quoted(out, name);
-			return;
-		}
-	}
-	fputs(name, out);
+	if (!isascii((unsigned char)text[0]) || !isalpha((unsigned char)text[0]))
+		return false;
+	for (const char *p = text; *p != '\0'; p++)
+		if (!isascii((unsigned char)*p) || (!isalnum((unsigned char)*p) && !strchr("-_.", *p)))
+			return false;
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
+		if (strcasecmp(text, odd[i]) == 0)
+			return false;
+	return true;
+}
+
+static void
+print_text(FILE *out, const char *text)
+{
+	if (is_plain_text(text))
+		fputs(text, out);
+	else
+		print_quoted(out, text);
+}
+
+/* A colon in a plain text is taken differently by different readers; an IPv4 address has none. */
+static void
+print_prefix(FILE *out, const struct prefix *prefix)
+{
+	char text[PREFIX_TEXT_LEN];
+
+	prefix_format(prefix, text);
+	if (strchr(text, ':'))
+		print_quoted(out, text);
+	else
+		fputs(text, out);
 }
 
 void
@@ -42,16 +67,16 @@ config_value_print(FILE *out, const struct schema_key *key, enum schema_type typ
 
 	switch (type) {
 	case SCHEMA_STRING:
-		print_quoted(out, bind->codec ? bind->codec->format(field, text, sizeof(text)) : field);
+		print_text(out, bind->codec ? bind->codec->format(field, text, sizeof(text)) : field);
 		return;
 	case SCHEMA_NAME:
-		print_name(out, field);
+		print_text(out, field);
 		return;
 	case SCHEMA_MAC:
 		print_quoted(out, mac_format(field, text));
 		return;
 	case SCHEMA_PREFIX:
-		print_quoted(out, prefix_format(field, text));
+		print_prefix(out, field);
 		return;
 	default:
 		break;

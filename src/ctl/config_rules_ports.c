@@ -267,6 +267,25 @@ static_resolve(struct config_check *check, struct config_static *s, struct ynode
 		unknown_port(check, s, port);
 }
 
+/* Is the entry's VLAN one of its port's? The uplink is in all of them. */
+static bool
+static_vlan_fits(struct config_check *check, const struct config_static *s, struct ynode *node)
+{
+	const char *hint = "give the vlan that the port is in; 0 is untagged";
+	const struct config_port *port = &check->config->ports[s->port];
+	struct ynode *vlan = ynode_get(node, "vlan");
+	uint64_t set[VLAN_WORDS];
+
+	port_vlans(port, set);
+	if (vlan_has(set, s->vlan))
+		return true;
+	if (vlan)
+		config_value_mistake(check->log, vlan, hint, "%u is no VLAN of port '%s'", s->vlan, port->name);
+	else
+		config_value_mistake(check->log, node, hint, "is untagged, but port '%s' is not", port->name);
+	return false;
+}
+
 static void
 rules_static(struct config_check *check, const struct config_static *s, struct ynode *node)
 {
@@ -275,29 +294,20 @@ rules_static(struct config_check *check, const struct config_static *s, struct y
 
 	if (!config_node_good(node, "mac") || !config_node_usable(node, "vlan") || !config_node_good(node, "port"))
 		return;
-	if (s->port >= 0 && config_node_usable(port_node(check, (unsigned)s->port), "vlan")) {
-		port_vlans(&ports[s->port], set);
-		if (!vlan_has(set, s->vlan)) {
-			struct ynode *vlan = ynode_get(node, "vlan");
-
-			config_value_mistake(check->log, vlan ? vlan : node,
-					     "give the vlan that the port is in; 0 is untagged",
-					     "VLAN %u is none of port '%s'", s->vlan, ports[s->port].name);
-			return;
-		}
-	}
+	if (s->port >= 0 && config_node_usable(port_node(check, (unsigned)s->port), "vlan") &&
+	    !static_vlan_fits(check, s, node))
+		return;
 	for (unsigned i = 0; i < check->config->n_ports; i++) {
-		if (ports[i].sw != s->sw || (int)i == s->port || !ports[i].has_mac ||
-		    !mac_equal(&ports[i].mac, &s->mac) || !port_station_known(check, i))
+		if (ports[i].sw != s->sw || (int)i == s->port || !mac_equal(&ports[i].mac, &s->mac) ||
+		    !port_station_known(check, i))
 			continue;
 		port_vlans(&ports[i], set);
-		if (vlan_has(set, s->vlan)) {
-			config_value_mistake(check->log, ynode_get(node, "mac"),
-					     "point the entry to that port, or take it out",
-					     "is the MAC of port '%s', in line %u", ports[i].name,
-					     ynode_get(port_node(check, i), "mac")->line);
-			return;
-		}
+		if (!vlan_has(set, s->vlan))
+			continue;
+		config_value_mistake(check->log, ynode_get(node, "mac"), "point the entry to that port, or take it out",
+				     "is the MAC of port '%s', in line %u", ports[i].name,
+				     ynode_get(port_node(check, i), "mac")->line);
+		return;
 	}
 }
 

@@ -296,6 +296,16 @@ static const struct {
 	{ "found undefined tag handle", "a value that begins with '!' needs quotes" },
 };
 
+/* The character of that number; libyaml's marks count characters, not bytes. */
+static char
+char_at(const char *text, size_t len, size_t index)
+{
+	for (size_t i = 0; i < len; i++)
+		if (((unsigned char)text[i] & 0xc0) != 0x80 && index-- == 0)
+			return text[i];
+	return '\0';
+}
+
 static int
 refuse_syntax(struct reader *r, const yaml_parser_t *parser, const char *text, size_t len)
 {
@@ -306,8 +316,7 @@ refuse_syntax(struct reader *r, const yaml_parser_t *parser, const char *text, s
 
 	if (parser->error == YAML_MEMORY_ERROR)
 		return no_memory(r);
-	/* libyaml's index counts characters, bytes only as long as all are ASCII: a wrong guess costs only the better words. */
-	if (at->index < len && text[at->index] == '\t')
+	if (char_at(text, len, at->index) == '\t')
 		return refuse(r, at, "YAML takes only spaces there", "a tab stands where spaces indent");
 	for (size_t i = 0; i < sizeof(advice) / sizeof(advice[0]); i++)
 		if (strncmp(problem, advice[i].problem, strlen(advice[i].problem)) == 0)

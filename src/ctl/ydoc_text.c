@@ -81,15 +81,6 @@ check_char(uint32_t c, const struct place *at, struct config_log *log)
 	return 0;
 }
 
-/* A blank line or a comment may be indented by tabs: it says nothing. */
-static bool
-says_nothing(const char *p, const char *end)
-{
-	while (p < end && (*p == ' ' || *p == '\t'))
-		p++;
-	return p == end || *p == '\n' || *p == '\r' || *p == '#';
-}
-
 static void
 advance(struct place *at, uint32_t c, bool crlf)
 {
@@ -116,11 +107,14 @@ ydoc_check_text(const char *text, size_t len, struct config_log *log)
 		if (n == 0)
 			found += text_mistake(log, &at, "save the file as UTF-8", "the byte 0x%02x is not UTF-8 text",
 					      (unsigned char)*p);
-		else if (c == '\t' && at.indent && !says_nothing(p, end))
+		else if (c == '\t' && at.indent)
 			found += text_mistake(log, &at, "YAML takes only spaces there", "a tab indents this line");
 		else
 			found += check_char(c, &at, log);
+		/* What is left of a broken character is part of the same mistake. */
 		p += n > 0 ? n : 1;
+		while (n == 0 && p < end && ((unsigned char)*p & 0xc0) == 0x80)
+			p++;
 		advance(&at, c, c == '\r' && p < end && *p == '\n');
 	}
 	return found;
