@@ -1,0 +1,271 @@
+/* frontend.c - the NIC's part in software; see frontend.h. */
+#include "nic/frontend.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <rte_ethdev.h>
+#include <rte_lcore.h>
+
+#include "base/clock.h"
+#include "base/qsbr.h"
+
+#define BURST PKT_BURST
+#define FULL_BURST (BURST / 2)    /* bursts below this under load: poll more rarely */
+#define SLEEP_MAX_MS 100          /* safety timer of the sleep protocol */
+#define NAP_NS (30 * NSEC_PER_US) /* a quarter of a receive ring at 8 Mpps. Our choice */
+#define BUSY_GAP_US 100           /* a burst this soon after the last one means load */
+#define BLIND_MIN_US 50           /* uplinks without a descriptor: scan from 50 us ... */
+#define BLIND_MAX_US 5000         /* ... to 5 ms while quiet */
+
+static void
+count_full(struct frontend *fe, const struct rxring *r, const struct lane *lane, struct rte_mbuf *m)
+{
+	struct vport_stats *wire = &fe->wire->stats[lane->id];
+
+	count_add(&wire->rx_packets, 1);
+	count_add(&wire->rx_bytes, rte_pktmbuf_pkt_len(m));
+	if (r->vport == fe->wire) {
+		drop_rx(fe->wire, lane->id, DROP_QUEUE_FULL);
+	} else {
+		count_add(&r->vport->stats[lane->id].tx_offered, 1);
+		drop_tx(r->vport, lane->id, DROP_QUEUE_FULL);
+	}
+	rte_pktmbuf_free(m);
+}
+
+/* Hands the frames of one ring over, in order; mbufs of other rings stay. */
+static void
+put_ring(struct frontend *fe, const struct lane *lane, struct rxring *r, struct rte_mbuf **mbufs, uint16_t *slot,
+	 unsigned first, unsigned n)
+{
+	struct rte_mbuf *mine[BURST];
+	uint16_t which = slot[first];
+	unsigned k = 0, put;
+
+	for (unsigned i = first; i < n; i++) {
+		if (slot[i] != which)
+			continue;
+		mine[k++] = mbufs[i];
+		slot[i] = UINT16_MAX;
+	}
+	put = rxring_put(r, mine, k);
+	for (; put < k; put++)
+		count_full(fe, r, lane, mine[put]);
+}
+
+unsigned
+frontend_poll(struct frontend *fe, const struct lane *lane)
+{
+	const struct rxplan *plan = atomic_load_explicit(&fe->plan, memory_order_acquire);
+	int port = uplink_port(fe->uplink);
+	struct rte_mbuf *mbufs[BURST];
+	uint16_t slot[BURST];
+	unsigned n;
+
+	if (port == UPLINK_ABSENT || plan == NULL)
+		return 0;
+	n = rte_eth_rx_burst((uint16_t)port, 0, mbufs, BURST);
+	if (n == 0)
+		return 0;
+	for (unsigned i = 0; i < n; i++) {
+		struct rxmap_verdict verdict;
+
+		if (i + 3 < n)
+			rte_prefetch0(rte_pktmbuf_mtod(mbufs[i + 3], void *));
+		rxmap_classify(plan->map, rte_pktmbuf_mtod(mbufs[i], uint8_t *), rte_pktmbuf_data_len(mbufs[i]),
+			       &verdict);
+		slot[i] = verdict.slot;
+	}
+	for (unsigned i = 0; i < n; i++)
+		if (slot[i] != UINT16_MAX)
+			put_ring(fe, lane, plan->ring[slot[i]], mbufs, slot, i, n);
+	count_add(&fe->packets, n);
+	count_add(&fe->bursts, 1);
+	return n;
+}
+
+static void
+nap(uint64_t ns)
+{
+	struct timespec ts = { .tv_nsec = (long)ns };
+
+	nanosleep(&ts, NULL);
+}
+
+/* Sleeps until a socket of the uplink has frames; without sockets, for a time that grows while it is quiet. */
+static void
+wait_for_frames(struct frontend *fe, unsigned *blind_us)
+{
+	struct epoll_event events[UPLINK_FDS_MAX];
+	bool blind = frontend_is_blind(fe);
+	int n;
+
+	qsbr_offline(fe->lane.reader);
+	if (blind) {
+		nap(*blind_us * NSEC_PER_US);
+		*blind_us = RTE_MIN(*blind_us * 2, (unsigned)BLIND_MAX_US);
+	}
+	n = epoll_wait(fe->epfd, events, UPLINK_FDS_MAX, blind ? 0 : SLEEP_MAX_MS);
+	for (int i = 0; i < n; i++) {
+		uint64_t count;
+
+		if (events[i].data.fd == fe->wake_fd && read(fe->wake_fd, &count, sizeof(count)) < 0)
+			continue; /* another read got it */
+	}
+	qsbr_online(fe->lane.reader);
+	count_add(&fe->wakeups, 1);
+}
+
+/*
+ * The socket reports frames, so there is nothing to arm: level-triggered epoll is the last look. Under load the thread
+ * naps for a moment instead of waking for each frame, so that bursts are full.
+ */
+static void *
+frontend_main(void *arg)
+{
+	struct frontend *fe = arg;
+	uint64_t busy_gap = clock_us_to_cycles(BUSY_GAP_US), last = 0;
+	unsigned blind_us = BLIND_MIN_US;
+
+	rte_thread_register();
+	prctl(PR_SET_TIMERSLACK, 1);
+	fe->tid = gettid();
+	qsbr_online(fe->lane.reader);
+	while (!atomic_load_explicit(&fe->stop, memory_order_relaxed)) {
+		unsigned n = frontend_poll(fe, &fe->lane);
+		uint64_t now = clock_cycles();
+
+		qsbr_quiescent(fe->lane.reader);
+		if (n >= FULL_BURST) {
+			last = now;
+			blind_us = BLIND_MIN_US;
+		} else if (n > 0 || now - last < busy_gap) {
+			if (n > 0)
+				last = now;
+			qsbr_offline(fe->lane.reader);
+			nap(NAP_NS);
+			qsbr_online(fe->lane.reader);
+		} else {
+			wait_for_frames(fe, &blind_us);
+		}
+	}
+	qsbr_offline(fe->lane.reader);
+	rte_thread_unregister();
+	return NULL;
+}
+
+static int
+start_thread(struct frontend *fe, unsigned lane_id)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int err = lane_init(&fe->lane, lane_id);
+
+	if (err < 0)
+		return err;
+	fe->epfd = epoll_create1(EPOLL_CLOEXEC);
+	fe->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	event.data.fd = fe->wake_fd;
+	if (fe->epfd < 0 || fe->wake_fd < 0 || epoll_ctl(fe->epfd, EPOLL_CTL_ADD, fe->wake_fd, &event) < 0) {
+		err = -errno;
+		goto close_fds;
+	}
+	err = -pthread_create(&fe->thread, NULL, frontend_main, fe);
+	if (err == 0) {
+		pthread_setname_np(fe->thread, "fl-frontend");
+		return 0;
+	}
+close_fds:
+	if (fe->wake_fd >= 0)
+		close(fe->wake_fd);
+	if (fe->epfd >= 0)
+		close(fe->epfd);
+	lane_fini(&fe->lane);
+	return err;
+}
+
+int
+frontend_start(struct frontend *fe, struct uplink *uplink, struct vport *wire, unsigned lane_id,
+	       struct processor *inline_on)
+{
+	memset((void *)fe, 0, sizeof(*fe));
+	fe->uplink = uplink;
+	fe->wire = wire;
+	fe->threaded = inline_on == NULL;
+	fe->inline_on = inline_on;
+	if (fe->threaded)
+		return start_thread(fe, lane_id);
+	atomic_store(&inline_on->inline_frontend, fe);
+	return 0;
+}
+
+void
+frontend_stop(struct frontend *fe)
+{
+	if (fe->threaded) {
+		uint64_t one = 1;
+
+		atomic_store(&fe->stop, true);
+		if (write(fe->wake_fd, &one, sizeof(one)) == sizeof(one))
+			pthread_join(fe->thread, NULL);
+		close(fe->wake_fd);
+		close(fe->epfd);
+		lane_fini(&fe->lane);
+		return;
+	}
+	atomic_store(&fe->inline_on->inline_frontend, NULL);
+	qsbr_synchronize();
+}
+
+const struct rxplan *
+frontend_set_plan(struct frontend *fe, const struct rxplan *plan)
+{
+	const struct rxplan *old = atomic_exchange_explicit(&fe->plan, plan, memory_order_acq_rel);
+
+	qsbr_synchronize();
+	return old;
+}
+
+void
+frontend_refresh(struct frontend *fe)
+{
+	uint64_t one = 1;
+
+	/* Descriptors of a closed uplink have left the epoll set by themselves. */
+	for (unsigned i = 0; i < fe->uplink->n_fds; i++) {
+		struct epoll_event event = { .events = EPOLLIN };
+
+		if (fe->threaded)
+			event.data.fd = fe->uplink->fds[i];
+		else
+			event.data.u32 = PROCESSOR_EVENT_WAKE;
+		epoll_ctl(fe->threaded ? fe->epfd : fe->inline_on->epfd, EPOLL_CTL_ADD, fe->uplink->fds[i], &event);
+	}
+	if (!fe->threaded)
+		processor_look(fe->inline_on);
+	else if (write(fe->wake_fd, &one, sizeof(one)) < 0)
+		return; /* it is awake */
+}
+
+bool
+frontend_is_blind(const struct frontend *fe)
+{
+	return uplink_port(fe->uplink) != UPLINK_ABSENT && fe->uplink->n_fds == 0;
+}
+
+uint64_t
+frontend_cpu_ns(const struct frontend *fe)
+{
+	struct timespec ts;
+	clockid_t clock;
+
+	if (!fe->threaded || pthread_getcpuclockid(fe->thread, &clock) != 0 || clock_gettime(clock, &ts) != 0)
+		return 0;
+	return (uint64_t)ts.tv_sec * NSEC_PER_S + (uint64_t)ts.tv_nsec;
+}

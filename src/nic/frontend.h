@@ -1,0 +1,62 @@
+#ifndef NIC_FRONTEND_H
+#define NIC_FRONTEND_H
+/*
+ * frontend.h - what a NIC's silicon does, for an uplink with one hardware queue: filter, hash, put on the queue's ring.
+ *
+ * A thread of its own, never capped, shown apart from the processors; on a host with one processor that worker
+ * polls it inline instead. With a multi-queue NIC it is not needed.
+ */
+#include <pthread.h>
+
+#include "nic/lane.h"
+#include "nic/rxmap.h"
+#include "nic/rxring.h"
+#include "nic/uplink.h"
+
+/* Which ring each slot of the receive map means; immutable, replaced as a whole. */
+struct rxplan {
+	struct rxmap *map;         /* its indirection entries are indexes into ring[] */
+	struct toeplitz *toeplitz; /* NULL when no vport spreads; owned by the adapter */
+	unsigned n_rings;
+	struct rxring *ring[]; /* [0]: the default queue's */
+};
+
+struct frontend {
+	struct uplink *uplink;
+	struct vport *wire; /* books of the frames that no queue had room for */
+	const struct rxplan *_Atomic plan;
+	struct lane lane; /* its own thread's; unused when polled inline */
+	pthread_t thread;
+	bool threaded;
+	struct processor *inline_on; /* NULL when threaded */
+	int tid;
+	int epfd, wake_fd;
+	_Atomic bool stop;
+
+	/* Written by: the lane that polls. */
+	counter packets, bursts, wakeups;
+};
+
+/*
+ * Starts the front end of an uplink: as a thread, pinned nowhere, with counters in slot lane_id; or, with `inline_on`, polled by that
+ * processor. The uplink may be absent. Returns 0 or -errno with nothing left. Control.
+ */
+int frontend_start(struct frontend *fe, struct uplink *uplink, struct vport *wire, unsigned lane_id,
+		   struct processor *inline_on);
+void frontend_stop(struct frontend *fe);
+
+/* Publishes the next plan and waits until the former one is not used any more; returns that. Control. */
+const struct rxplan *frontend_set_plan(struct frontend *fe, const struct rxplan *plan);
+
+/* Looks at the uplink's descriptors again: it was opened or closed. Control. */
+void frontend_refresh(struct frontend *fe);
+
+/* Whether nothing can wake whoever polls: an uplink without a descriptor. Worker. */
+bool frontend_is_blind(const struct frontend *fe);
+
+/* One burst. lane: of the caller. Returns the frames received. Front end thread, or the worker that it is inline on. */
+unsigned frontend_poll(struct frontend *fe, const struct lane *lane);
+
+/* CPU time of the thread so far, ns; 0 when inline. Control. */
+uint64_t frontend_cpu_ns(const struct frontend *fe);
+#endif

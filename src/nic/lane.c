@@ -1,0 +1,44 @@
+/* lane.c - memory of a data-path thread; see lane.h. */
+#include "nic/lane.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "base/qsbr.h"
+
+int
+lane_init(struct lane *lane, unsigned id)
+{
+	struct burst *b = &lane->burst;
+
+	lane->id = id;
+	b->n = 0;
+	b->pkt = aligned_alloc(64, PKT_BURST * sizeof(*b->pkt));
+	b->seg = calloc(PKT_BURST * BURST_SEGS, sizeof(*b->seg));
+	b->room = mmap(NULL, (size_t)PKT_BURST * BURST_ROOM, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	lane->reader = -1;
+	if (b->room == MAP_FAILED)
+		b->room = NULL;
+	if (b->pkt != NULL && b->seg != NULL && b->room != NULL)
+		lane->reader = qsbr_register();
+	if (lane->reader < 0) {
+		lane_fini(lane);
+		return b->pkt == NULL || b->seg == NULL || b->room == NULL ? -ENOMEM : -ENOSPC;
+	}
+	return 0;
+}
+
+void
+lane_fini(struct lane *lane)
+{
+	struct burst *b = &lane->burst;
+
+	if (lane->reader >= 0)
+		qsbr_unregister(lane->reader);
+	if (b->room != NULL)
+		munmap(b->room, (size_t)PKT_BURST * BURST_ROOM);
+	free(b->seg);
+	free(b->pkt);
+}

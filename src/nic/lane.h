@@ -1,0 +1,38 @@
+#ifndef NIC_LANE_H
+#define NIC_LANE_H
+/*
+ * lane.h - what a data-path thread owns: its slot in every counter, its reader id, and the burst it works on.
+ */
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "pkt/pkt.h"
+
+/* One frame of any length with room for a virtio-net header; not a multiple of 4096, so that 32 of them do not share cache sets. */
+#define BURST_ROOM 66176
+#define BURST_SEGS 8 /* spans that one packet may have in a source's memory */
+
+/* A burst taken from one source: views, the spans they point to, and memory for sources that have none of their own. */
+struct burst {
+	unsigned n;
+	struct pkt *pkt;   /* PKT_BURST */
+	struct iovec *seg; /* PKT_BURST * BURST_SEGS; packet i uses those from i * BURST_SEGS on */
+	uint8_t *room;     /* PKT_BURST * BURST_ROOM, mapped, touched on use only */
+};
+
+struct lane {
+	unsigned id; /* slot in counters: processors first, then front ends */
+	int reader;  /* qsbr */
+	struct burst burst;
+};
+
+/* Control. Returns 0, -ENOMEM or -ENOSPC. */
+int lane_init(struct lane *lane, unsigned id);
+void lane_fini(struct lane *lane);
+
+static inline uint8_t *
+burst_room(const struct burst *b, unsigned i)
+{
+	return b->room + (size_t)i * BURST_ROOM;
+}
+#endif

@@ -1,0 +1,83 @@
+#ifndef NIC_QUEUE_H
+#define NIC_QUEUE_H
+/*
+ * queue.h - a queue pair: the unit that stands on a processor and can move.
+ *
+ * Ownership is one word, {processor, busy}. The owner's worker marks it busy for a burst; a mover changes the processor
+ * when it is not busy, without the old worker's help (that one may sleep, be paused by its cap, or be preempted). Nothing
+ * is copied, nothing drained: the sources are the same before and after.
+ *
+ *	state			worker of that processor	control
+ *	{p, idle}		may mark busy			may change p
+ *	{p, busy}		takes, forwards, gives, unmarks	waits
+ *	{NONE, idle}		-				may free, after a grace period
+ */
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/count.h"
+#include "nic/processor.h"
+#include "nic/source.h"
+#include "nic/vport.h"
+
+#define QUEUES_MAX 4096
+#define QUEUE_SOURCES 2 /* what the vport's own sender gives, and what the adapter sorted for the vport */
+
+enum queue_source { QUEUE_FROM_SENDER, QUEUE_FROM_WIRE };
+
+struct queue {
+	unsigned id;
+	struct vport *vport;
+	unsigned index;         /* in its vport */
+	_Atomic uint32_t owner; /* processor << 1 | busy */
+	struct source *_Atomic source[QUEUE_SOURCES];
+
+	/* Written by: the owning worker. */
+	counter packets, bytes, drops;
+	counter interrupts; /* times that a descriptor of it woke the processor; a receive ring counts its own */
+	counter moved;      /* written by: control */
+};
+
+/* By id, NULL where there is none: events carry ids, because a late one may name a queue that is gone. */
+extern struct queue *_Atomic queue_table[QUEUES_MAX];
+
+/* A queue that stands nowhere and has no sources. NULL when there are QUEUES_MAX or no memory. Control. */
+struct queue *queue_new(struct vport *vport, unsigned index);
+
+/* Puts s (NULL: none) into q, and its descriptor into the owner's epoll. Returns the former one, which no worker uses any more when this returns, or NULL. Control. */
+struct source *queue_set_source(struct queue *q, enum queue_source which, struct source *s);
+
+/*
+ * Moves q to processor `to` (PROCESSOR_NONE: off all) and wakes the new one. Returns 0, -EINVAL for a processor that does not
+ * exist, -ENOMEM (q stays). After a return with 0 the old worker does not touch q any more. Control.
+ */
+int queue_move(struct queue *q, unsigned to);
+
+/* Moves q off all processors and frees it; its sources are the caller's to free, after this. Control. */
+void queue_free(struct queue *q);
+
+static inline unsigned
+queue_processor(const struct queue *q)
+{
+	return atomic_load_explicit((_Atomic uint32_t *)(uintptr_t)&q->owner, memory_order_acquire) >> 1;
+}
+
+/* Worker of processor p: marks q busy. False when it is not p's: leave it alone. */
+static inline bool
+queue_enter(struct queue *q, unsigned p)
+{
+	uint32_t want = p << 1;
+
+	/* Acquire: what the former owner wrote (ring positions) is seen; partner: the release in queue_leave, through
+	 * the mover's exchange in queue_move. */
+	return atomic_compare_exchange_strong_explicit(&q->owner, &want, want | 1, memory_order_acquire,
+						       memory_order_relaxed);
+}
+
+static inline void
+queue_leave(struct queue *q, unsigned p)
+{
+	atomic_store_explicit(&q->owner, p << 1, memory_order_release);
+}
+#endif

@@ -1,0 +1,138 @@
+/* rxring.c - mbufs from the front end as a source queue; see rxring.h. */
+#include "nic/rxring.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void
+view(struct pkt *pkt, struct iovec *seg, struct rte_mbuf *m)
+{
+	uint32_t csum = m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+	uint16_t n = 0;
+
+	pkt->cookie = m;
+	pkt_view(pkt, rte_pktmbuf_mtod(m, void *), rte_pktmbuf_data_len(m));
+	pkt->len = rte_pktmbuf_pkt_len(m);
+	pkt->writable = false;
+	memset(&pkt->claim, 0, sizeof(pkt->claim));
+	/* What comes from an uplink is never good unless the NIC said so. */
+	pkt->claim.csum_good = csum == RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+	pkt->claim.unchecked = true;
+	for (struct rte_mbuf *part = m; part != NULL && n < BURST_SEGS; part = part->next)
+		seg[n++] = (struct iovec){ rte_pktmbuf_mtod(part, void *), rte_pktmbuf_data_len(part) };
+	pkt->segs = seg;
+	pkt->n_segs = n;
+}
+
+static unsigned
+rxring_take(struct source *s, struct lane *lane)
+{
+	struct rxring *r = (struct rxring *)s;
+	struct burst *b = &lane->burst;
+	struct rte_mbuf *mbufs[PKT_BURST];
+	unsigned n;
+
+	if (!atomic_load_explicit(&r->open, memory_order_acquire))
+		return 0;
+	n = rte_ring_sc_dequeue_burst(r->ring, (void **)mbufs, PKT_BURST, NULL);
+	for (unsigned i = 0; i < n; i++) {
+		if (i + 2 < n)
+			rte_prefetch0(rte_pktmbuf_mtod(mbufs[i + 2], void *));
+		view(&b->pkt[i], &b->seg[i * BURST_SEGS], mbufs[i]);
+	}
+	b->n = n;
+	return n;
+}
+
+static void
+rxring_give(struct source *s, struct lane *lane)
+{
+	struct rxring *r = (struct rxring *)s;
+	struct burst *b = &lane->burst;
+
+	for (unsigned i = 0; i < b->n; i++)
+		rte_pktmbuf_free(b->pkt[i].cookie);
+	/* Release: control that sees the position knows that the frames before it were delivered. */
+	atomic_store_explicit(&r->done, atomic_load_explicit(&r->done, memory_order_relaxed) + b->n,
+			      memory_order_release);
+}
+
+static bool
+rxring_pending(struct source *s)
+{
+	struct rxring *r = (struct rxring *)s;
+
+	return atomic_load_explicit(&r->open, memory_order_acquire) && !rte_ring_empty(r->ring);
+}
+
+static const struct source_ops rxring_ops = { rxring_take, rxring_give, rxring_pending };
+
+struct rxring *
+rxring_new(const char *name, struct queue *queue, struct vport *vport, void *ingress)
+{
+	struct rxring *r = aligned_alloc(64, RTE_ALIGN_CEIL(sizeof(*r), 64));
+
+	if (r == NULL)
+		return NULL;
+	memset((void *)r, 0, sizeof(*r));
+	r->ring = rte_ring_create(name, RXRING_SIZE, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+	if (r->ring == NULL) {
+		free(r);
+		return NULL;
+	}
+	source_init(&r->source, &rxring_ops, -1, ingress);
+	r->queue = queue;
+	r->vport = vport;
+	return r;
+}
+
+void
+rxring_free(struct rxring *r, unsigned *lost)
+{
+	void *m;
+	unsigned n = 0;
+
+	if (r == NULL)
+		return;
+	while (rte_ring_sc_dequeue(r->ring, &m) == 0) {
+		rte_pktmbuf_free(m);
+		n++;
+	}
+	if (lost != NULL)
+		*lost = n;
+	rte_ring_free(r->ring);
+	free(r);
+}
+
+unsigned
+rxring_put(struct rxring *r, struct rte_mbuf **mbufs, unsigned n)
+{
+	unsigned done = rte_ring_sp_enqueue_burst(r->ring, (void **)mbufs, n, NULL);
+	unsigned p;
+
+	if (done == 0)
+		return 0;
+	atomic_store_explicit(&r->put, atomic_load_explicit(&r->put, memory_order_relaxed) + done,
+			      memory_order_release);
+	/*
+	 * Fence: the frames are visible before the owner is read. A queue that moves right now then either shows us its
+	 * new processor, or is looked at by that one after the move; partner: the exchange in queue.c's change_owner.
+	 */
+	atomic_thread_fence(memory_order_seq_cst);
+	p = queue_processor(r->queue);
+	if (p < n_processors && processor_wake(processors[p]))
+		count_add(&r->interrupts, 1);
+	return done;
+}
+
+uint64_t
+rxring_position(const struct rxring *r)
+{
+	return atomic_load_explicit((_Atomic uint64_t *)(uintptr_t)&r->put, memory_order_acquire);
+}
+
+bool
+rxring_passed(const struct rxring *r, uint64_t position)
+{
+	return atomic_load_explicit((_Atomic uint64_t *)(uintptr_t)&r->done, memory_order_acquire) >= position;
+}

@@ -1,0 +1,43 @@
+#ifndef NIC_RXRING_H
+#define NIC_RXRING_H
+/*
+ * rxring.h - a receive queue of an adapter: what the front end sorted for one queue, waiting for its processor.
+ *
+ * One producer (the adapter's front end), one consumer at a time (the owner of the queue). Frames in it are mbufs; they
+ * are "in the NIC" and in no book until they are taken.
+ *
+ * A vport whose frames are to arrive by another ring (a VM queue assigned or taken away) may not overtake itself: the new
+ * ring stays closed until the old one's consumer has passed the position where the front end stopped using it.
+ */
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+#include "nic/queue.h"
+#include "nic/source.h"
+
+#define RXRING_SIZE 1024 /* descriptors of a NIC's receive queue; holds 256 us at 4 Mpps. Our choice */
+
+struct rxring {
+	struct source source; /* first: the source is the ring */
+	struct rte_ring *ring;
+	struct queue *queue;   /* whose processor is to be woken; set before the front end sees the ring */
+	struct vport *vport;   /* whose books a frame enters that finds the ring full */
+	_Atomic bool open;     /* control opens; the consumer takes nothing before */
+	counter interrupts;    /* written by: front end. Times that it woke the processor */
+	_Atomic uint64_t put;  /* written by: front end. Frames ever put in */
+	_Atomic uint64_t done; /* written by: consumer. Frames ever taken and delivered or dropped */
+};
+
+/* Returns NULL without memory. name: unique, for DPDK's list. ingress: struct port that the frames enter. Control. */
+struct rxring *rxring_new(const char *name, struct queue *queue, struct vport *vport, void *ingress);
+
+/* Frees r and the frames still in it; the number of those goes to *lost (NULL: do not care). No lane may use it any more. Control. */
+void rxring_free(struct rxring *r, unsigned *lost);
+
+/* Puts mbufs[0..n) in; returns how many found room, the rest stay the caller's. Wakes the processor. Front end. */
+unsigned rxring_put(struct rxring *r, struct rte_mbuf **mbufs, unsigned n);
+
+/* Position behind the last frame put in, and whether the consumer has passed one. Control. */
+uint64_t rxring_position(const struct rxring *r);
+bool rxring_passed(const struct rxring *r, uint64_t position);
+#endif

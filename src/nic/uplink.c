@@ -1,0 +1,284 @@
+/* uplink.c - opening, losing and finding ethdev ports again; see uplink.h. Sending is in uplink_tx.c. */
+#include "nic/uplink.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <rte_bus_vdev.h>
+#include <rte_ethdev.h>
+
+#include "base/qsbr.h"
+#include "nic/uplink_tx.h"
+
+#define UPLINK_DESC 1024 /* descriptors each way; AF_XDP's fill and completion rings are as long. Our choice */
+/*
+ * Buffers: both rings of the device and the kernel's fill ring, and what eight receive rings may hold before frames are
+ * dropped. 8191 is 2^13 - 1, the optimum for rte_mempool's ring (rte_mempool_create(3)).
+ */
+#define UPLINK_BUFS 8191
+#define UPLINK_BUF_CACHE 128
+#define UPLINK_BUF_ROOM (RTE_PKTMBUF_HEADROOM + 2048)
+#define UPLINK_MTU_MAX (2048 - RTE_ETHER_HDR_LEN - RTE_VLAN_HLEN) /* one buffer, one frame: AF_XDP has no more */
+
+struct fd_set_of {
+	int fd[UPLINK_FDS_MAX * 4];
+	unsigned n;
+};
+
+void
+uplink_init(struct uplink *u, const char *name, enum uplink_type type, const char *arg)
+{
+	memset((void *)u, 0, sizeof(*u));
+	snprintf(u->name, sizeof(u->name), "%s", name);
+	snprintf(u->arg, sizeof(u->arg), "%s", arg);
+	u->type = type;
+	atomic_init(&u->port, UPLINK_ABSENT);
+	u->sink.ops = &uplink_sink_ops;
+}
+
+/* Our descriptors that are packet or AF_XDP sockets. */
+static void
+packet_sockets(struct fd_set_of *out)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *entry;
+
+	out->n = 0;
+	if (dir == NULL)
+		return;
+	while ((entry = readdir(dir)) != NULL && out->n < RTE_DIM(out->fd)) {
+		int fd = atoi(entry->d_name), domain;
+		socklen_t len = sizeof(domain);
+
+		if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
+		    (domain == AF_XDP || domain == AF_PACKET))
+			out->fd[out->n++] = fd;
+	}
+	closedir(dir);
+}
+
+static void
+find_new_sockets(struct uplink *u, const struct fd_set_of *before)
+{
+	struct fd_set_of now;
+
+	u->n_fds = 0;
+	packet_sockets(&now);
+	for (unsigned i = 0; i < now.n && u->n_fds < UPLINK_FDS_MAX; i++) {
+		bool known = false;
+
+		for (unsigned k = 0; k < before->n; k++)
+			known |= before->fd[k] == now.fd[i];
+		if (!known)
+			u->fds[u->n_fds++] = now.fd[i];
+	}
+}
+
+static bool
+is_interface(const struct uplink *u)
+{
+	return u->type == UPLINK_TYPE_AF_XDP || u->type == UPLINK_TYPE_AF_PACKET;
+}
+
+static void
+device_arguments(const struct uplink *u, char *device, size_t device_len, char *args, size_t len)
+{
+	const char *comma = strchr(u->arg, ',');
+	const char *driver[] = { "net_af_xdp", "net_af_packet", "net_pcap", "net_null", "net_ring", "net_memif" };
+
+	/* The generation makes each name new: DPDK does not forget a device that failed to close. */
+	snprintf(device, device_len, "%s_%.20s%u", driver[u->type], u->name, u->generation);
+	args[0] = '\0';
+	switch (u->type) {
+	case UPLINK_TYPE_AF_XDP:
+		/* busy_budget=0: preferred busy polling would keep the socket from waking our epoll. */
+		snprintf(args, len, "iface=%s,start_queue=0,queue_count=1,busy_budget=0", u->arg);
+		break;
+	case UPLINK_TYPE_AF_PACKET:
+		snprintf(args, len, "iface=%s,qpairs=1,framesz=2048,blocksz=4096,framecnt=1024", u->arg);
+		break;
+	case UPLINK_TYPE_PCAP:
+		if (comma != NULL)
+			snprintf(args, len, "rx_pcap=%.*s,tx_pcap=%s", (int)(comma - u->arg), u->arg, comma + 1);
+		else
+			snprintf(args, len, "rx_pcap=%s", u->arg);
+		break;
+	case UPLINK_TYPE_NULL:
+		snprintf(args, len, "no-rx=1");
+		break;
+	case UPLINK_TYPE_MEMIF:
+		snprintf(args, len, "role=server,socket=%s,socket-abstract=no", u->arg);
+		break;
+	case UPLINK_TYPE_RING:
+		break;
+	}
+}
+
+static int
+start_device(struct uplink *u, uint16_t port, unsigned mtu, struct err *err)
+{
+	struct rte_eth_conf conf = { 0 };
+	uint16_t own = 0;
+	int ret;
+
+	ret = rte_eth_dev_configure(port, 1, 1, &conf);
+	if (ret == 0)
+		ret = rte_eth_rx_queue_setup(port, 0, UPLINK_DESC, rte_eth_dev_socket_id(port), NULL, u->pool);
+	if (ret == 0)
+		ret = rte_eth_tx_queue_setup(port, 0, UPLINK_DESC, rte_eth_dev_socket_id(port), NULL);
+	if (ret == 0 && mtu != 0 && (ret = rte_eth_dev_set_mtu(port, (uint16_t)mtu)) == -ENOTSUP)
+		ret = 0;
+	if (ret == 0)
+		ret = rte_eth_dev_start(port);
+	if (ret != 0)
+		return err_set(err, ret < 0 ? ret : -EIO, "adapter '%s': cannot start %s", u->name, u->arg);
+	/* VMs have addresses of their own. A driver that cannot is one that takes every frame anyway (pcap, null, memif). */
+	rte_eth_promiscuous_enable(port);
+	if (rte_eth_dev_get_mtu(port, &own) != 0 || own == 0)
+		own = RTE_ETHER_MTU;
+	if (own > UPLINK_MTU_MAX)
+		own = UPLINK_MTU_MAX;
+	atomic_store(&u->mtu, mtu != 0 && mtu < own ? mtu : own);
+	return 0;
+}
+
+/*
+ * Not rte_pktmbuf_pool_create: in ordinary memory that never lets a buffer cross a page, so one fits in each. The AF_XDP
+ * driver, which gives the pool to the kernel as it lies, reckons with buffers that lie close (22.11 to 24.11): those
+ * beyond its sum are invalid to the kernel, and lost.
+ */
+static struct rte_mempool *
+pool_new(const char *name)
+{
+	struct rte_pktmbuf_pool_private conf = { .mbuf_data_room_size = UPLINK_BUF_ROOM };
+	struct rte_mempool *pool =
+		rte_mempool_create_empty(name, UPLINK_BUFS, sizeof(struct rte_mbuf) + UPLINK_BUF_ROOM, UPLINK_BUF_CACHE,
+					 sizeof(conf), SOCKET_ID_ANY, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
+
+	if (pool == NULL)
+		return NULL;
+	rte_pktmbuf_pool_init(pool, &conf);
+	if (rte_mempool_populate_default(pool) < 0) {
+		rte_mempool_free(pool);
+		return NULL;
+	}
+	rte_mempool_obj_iter(pool, rte_pktmbuf_init, NULL);
+	return pool;
+}
+
+static int
+make_pool(struct uplink *u, struct err *err)
+{
+	char name[RTE_MEMPOOL_NAMESIZE];
+
+	/* The former one: all its frames came home before uplink_close, but for those that the kernel had. */
+	rte_mempool_free(u->pool);
+	snprintf(name, sizeof(name), "%.15s.%u", u->name, u->generation);
+	u->pool = pool_new(name);
+	if (u->pool == NULL) {
+		err_set(err, -ENOMEM, "adapter '%s': no memory for %u packet buffers", u->name, UPLINK_BUFS);
+		err_hint(err, "DPDK's memory is set when the daemon starts: fewer adapters, or start it again");
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+int
+uplink_open(struct uplink *u, unsigned mtu, struct err *err)
+{
+	struct fd_set_of before;
+	char args[256];
+	uint16_t port;
+	int ret;
+
+	u->generation++;
+	ret = make_pool(u, err);
+	if (ret < 0)
+		return ret;
+	device_arguments(u, u->device, sizeof(u->device), args, sizeof(args));
+	packet_sockets(&before);
+	u->ifindex = is_interface(u) ? if_nametoindex(u->arg) : 0;
+	ret = rte_vdev_init(u->device, args);
+	if (ret == 0 && (ret = rte_eth_dev_get_port_by_name(u->device, &port)) != 0)
+		rte_vdev_uninit(u->device);
+	if (ret != 0) {
+		err_set(err, ret < 0 ? ret : -EIO, "adapter '%s': cannot open uplink %s: %s", u->name, u->arg,
+			strerror(ret < 0 ? -ret : EIO));
+		if (is_interface(u))
+			err_hint(err,
+				 "is '%s' an interface of this network namespace (ip link), and are we allowed "
+				 "to use it (CAP_NET_ADMIN, CAP_NET_RAW)?",
+				 u->arg);
+		return ret < 0 ? ret : -EIO;
+	}
+	ret = start_device(u, port, mtu, err);
+	if (ret < 0) {
+		rte_eth_dev_close(port);
+		rte_vdev_uninit(u->device);
+		return ret;
+	}
+	find_new_sockets(u, &before);
+	atomic_store_explicit(&u->port, port, memory_order_release);
+	return 0;
+}
+
+void
+uplink_detach(struct uplink *u)
+{
+	atomic_store_explicit(&u->port, UPLINK_ABSENT, memory_order_release);
+	qsbr_synchronize();
+}
+
+void
+uplink_close(struct uplink *u)
+{
+	uint16_t port;
+
+	if (rte_eth_dev_get_port_by_name(u->device, &port) != 0)
+		return;
+	rte_eth_dev_stop(port);
+	rte_eth_dev_close(port);
+	rte_vdev_uninit(u->device);
+	u->n_fds = 0;
+}
+
+bool
+uplink_exists(const struct uplink *u)
+{
+	return !is_interface(u) || if_nametoindex(u->arg) != 0;
+}
+
+bool
+uplink_is_replaced(const struct uplink *u)
+{
+	return is_interface(u) && if_nametoindex(u->arg) != u->ifindex;
+}
+
+bool
+uplink_has_link(const struct uplink *u)
+{
+	struct ifreq request;
+	int fd, port = uplink_port(u);
+	bool up = false;
+
+	if (port == UPLINK_ABSENT)
+		return false;
+	if (!is_interface(u))
+		return true;
+	memset(&request, 0, sizeof(request));
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%.15s", u->arg);
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0) {
+		/* IFF_RUNNING is carrier for kernel interfaces, netdevice(7). */
+		up = ioctl(fd, SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_RUNNING);
+		close(fd);
+	}
+	return up;
+}

@@ -1,0 +1,77 @@
+#ifndef NIC_UPLINK_H
+#define NIC_UPLINK_H
+/*
+ * uplink.h - a DPDK ethdev as the wire of an adapter: opened by name, lost and found again while the rest runs.
+ *
+ *	state		lanes may			control may
+ *	absent		count link_down			try to open (uplink_open)
+ *	present		receive (front end), send	close (uplink_close), which waits for a grace period
+ *
+ * The sockets behind af_xdp and af_packet have no receive interrupt in DPDK; they are found among the process's own
+ * descriptors after the start and slept on like any other (descriptors that were not there before, by SO_DOMAIN).
+ */
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_ether.h>
+#include <rte_mempool.h>
+
+#include "base/err.h"
+#include "base/spin.h"
+#include "nic/sink.h"
+
+#define UPLINK_FDS_MAX 16
+#define UPLINK_ABSENT (-1)
+
+enum uplink_type {
+	UPLINK_TYPE_AF_XDP,
+	UPLINK_TYPE_AF_PACKET,
+	UPLINK_TYPE_PCAP,
+	UPLINK_TYPE_NULL,
+	UPLINK_TYPE_RING,
+	UPLINK_TYPE_MEMIF,
+};
+
+struct uplink {
+	char name[32]; /* the adapter's */
+	enum uplink_type type;
+	char arg[108];            /* interface, files, socket: as configured */
+	char device[40];          /* DPDK's name of it */
+	_Atomic int port;         /* ethdev port id, or UPLINK_ABSENT */
+	_Atomic unsigned mtu;     /* bytes of L2 payload */
+	struct rte_mempool *pool; /* of the present port; lives until the next open */
+	int fds[UPLINK_FDS_MAX];  /* to sleep on; the driver's, not ours to close */
+	unsigned n_fds;
+	unsigned generation; /* opens so far */
+	unsigned ifindex;    /* of the interface that is open; 0: none */
+
+	struct sink sink;
+	struct spin tx_lock;
+};
+
+/* Fills u; opens nothing. Control. */
+void uplink_init(struct uplink *u, const char *name, enum uplink_type type, const char *arg);
+
+/*
+ * Makes and starts the device, one receive and one transmit queue, promiscuous. mtu: 0 for the interface's own.
+ * Returns 0, or -errno with nothing left behind and err set. Control.
+ */
+int uplink_open(struct uplink *u, unsigned mtu, struct err *err);
+
+/* Takes it from the lanes, waits for them, closes it. The caller has drained the rings that hold its frames (uplink_detach first). Control. */
+void uplink_detach(struct uplink *u);
+void uplink_close(struct uplink *u);
+
+/* Whether the interface behind it still exists (kernel interfaces; the others always do), and whether it has carrier. Control. */
+bool uplink_exists(const struct uplink *u);
+/* Whether another interface has its name by now: deleted and made again between two looks. Control. */
+bool uplink_is_replaced(const struct uplink *u);
+bool uplink_has_link(const struct uplink *u);
+
+static inline int
+uplink_port(const struct uplink *u)
+{
+	return atomic_load_explicit((_Atomic int *)(uintptr_t)&u->port, memory_order_acquire);
+}
+#endif

@@ -1,0 +1,56 @@
+/* vport.c - life and sums of a vport's counters; see vport.h. */
+#include "nic/vport.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static unsigned lanes = 1;
+
+void
+vport_set_lanes(unsigned n)
+{
+	lanes = n;
+}
+
+int
+vport_init(struct vport *vp, const char *name)
+{
+	snprintf(vp->name, sizeof(vp->name), "%s", name);
+	vp->stats = aligned_alloc(RTE_CACHE_LINE_SIZE, lanes * sizeof(*vp->stats));
+	if (vp->stats == NULL)
+		return -ENOMEM;
+	memset((void *)vp->stats, 0, lanes * sizeof(*vp->stats));
+	return 0;
+}
+
+void
+vport_fini(struct vport *vp)
+{
+	free(vp->stats);
+	vp->stats = NULL;
+}
+
+void
+vport_sum(const struct vport *vp, struct vport_totals *out)
+{
+	memset(out, 0, sizeof(*out));
+	for (unsigned i = 0; i < lanes; i++) {
+		const struct vport_stats *s = &vp->stats[i];
+
+		out->rx_packets += count_get(&s->rx_packets);
+		out->rx_bytes += count_get(&s->rx_bytes);
+		out->copies += count_get(&s->copies);
+		out->tx_offered += count_get(&s->tx_offered);
+		out->tx_packets += count_get(&s->tx_packets);
+		out->tx_bytes += count_get(&s->tx_bytes);
+		for (unsigned r = 0; r < DROP_REASON_COUNT; r++) {
+			uint64_t rx = count_get(&s->rx_drops[r]), tx = count_get(&s->tx_drops[r]);
+
+			out->rx_dropped += rx;
+			out->tx_dropped += tx;
+			out->drops[r] += rx + tx;
+		}
+	}
+}
