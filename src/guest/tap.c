@@ -1,0 +1,230 @@
+/* tap.c - frames from and to a TAP interface; see tap.h. Facts of the medium: Documentation/networking/tuntap.rst. */
+#include "guest/tap.h"
+
+#include <errno.h>
+#include <linux/if_tun.h>
+#include <linux/virtio_net.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "pkt/build.h"
+
+/*
+ * Bytes that one burst reads: the frames are read and written again at once, so what a burst holds should stay in the
+ * core's L2. 64 KiB frames are then taken four at a time, small ones by PKT_BURST.
+ */
+#define BURST_BYTES (256 * 1024)
+
+/* Since kernel 6.2, so not in every linux/if_tun.h and linux/virtio_net.h that we build with. */
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5 /* virtio 1.2, 5.1.6 */
+#endif
+
+/* A UDP segmentation request names no IP version: our own look at the frame decides, tag or not. */
+static enum pkt_gso
+udp_gso_kind(const struct pkt *pkt)
+{
+	const uint8_t *type = &pkt->hdr[12];
+
+	if (type[0] == 0x81 && type[1] == 0x00)
+		type += 4;
+	return type[0] == 0x08 ? PKT_GSO_UDP4 : PKT_GSO_UDP6;
+}
+
+static enum pkt_gso
+gso_kind(const struct pkt *pkt, uint8_t type)
+{
+	switch (type & ~VIRTIO_NET_HDR_GSO_ECN) {
+	case VIRTIO_NET_HDR_GSO_TCPV4:
+		return PKT_GSO_TCP4;
+	case VIRTIO_NET_HDR_GSO_TCPV6:
+		return PKT_GSO_TCP6;
+	case VIRTIO_NET_HDR_GSO_UDP_L4:
+		return udp_gso_kind(pkt);
+	default:
+		return PKT_GSO_NONE;
+	}
+}
+
+/* What the header claims, for pkt_parse to judge. */
+static void
+read_claim(struct pkt *pkt, const struct virtio_net_hdr *h)
+{
+	struct pkt_claim *c = &pkt->claim;
+
+	memset(c, 0, sizeof(*c));
+	c->csum = h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM;
+	c->csum_start = h->csum_start;
+	c->csum_offset = h->csum_offset;
+	c->gso = gso_kind(pkt, h->gso_type);
+	c->gso_size = h->gso_size;
+}
+
+/* A frame cannot be read any more: nothing there, or the interface is gone for good. */
+static void
+read_failed(struct source *s, int error)
+{
+	atomic_store_explicit(&s->ready, false, memory_order_relaxed);
+	/* EBADFD: the interface was deleted under us (drivers/net/tun.c, tun_get). */
+	if (error != EAGAIN && error != EINTR && error != EWOULDBLOCK)
+		atomic_store_explicit(&s->dead, true, memory_order_release);
+}
+
+static unsigned
+tap_take(struct source *s, struct lane *lane)
+{
+	struct burst *b = &lane->burst;
+	unsigned bytes = 0, n = 0;
+
+	while (n < PKT_BURST && bytes < BURST_BYTES) {
+		struct virtio_net_hdr header;
+		struct iovec into[2] = { { &header, sizeof(header) }, { burst_room(b, n), BURST_ROOM } };
+		struct pkt *pkt = &b->pkt[n];
+		ssize_t len = readv(s->fd, into, 2);
+
+		if (len < (ssize_t)sizeof(header)) {
+			read_failed(s, len < 0 ? errno : EBADFD);
+			break;
+		}
+		len -= (ssize_t)sizeof(header);
+		pkt_view(pkt, into[1].iov_base, (uint32_t)len);
+		read_claim(pkt, &header);
+		b->seg[n * BURST_SEGS] = (struct iovec){ into[1].iov_base, (size_t)len };
+		pkt->segs = &b->seg[n * BURST_SEGS];
+		pkt->n_segs = 1;
+		pkt->writable = true;
+		pkt->cookie = NULL;
+		bytes += (unsigned)len;
+		n++;
+	}
+	b->n = n;
+	return n;
+}
+
+static const struct source_ops tap_source_ops = { .take = tap_take };
+
+static uint8_t
+write_error(int error)
+{
+	switch (error) {
+	case EAGAIN:
+	case ENOBUFS:
+	case ENOMEM:
+		return DROP_RECEIVER_FULL;
+	case EINVAL:
+		return DROP_BAD_OFFLOAD; /* the kernel refused the header that we made */
+	default:
+		return DROP_PORT_DOWN; /* EIO: interface is down; EBADFD: gone */
+	}
+}
+
+static uint8_t
+write_frame(const struct tap *tap, const struct pkt *pkt, int tag)
+{
+	struct iovec span[PKT_SEGS_MAX + 1];
+	struct virtio_net_hdr header;
+	uint8_t tag_room[4];
+	int fd = tap->queue[tap->n_queues > 1 ? spread_queue(&tap->spread, pkt) : 0].source.fd;
+	unsigned n = pkt_spans(pkt, tag, tag_room, &span[1], PKT_SEGS_MAX);
+
+	pkt_virtio_header(pkt, tag, &header);
+	span[0] = (struct iovec){ &header, sizeof(header) };
+	if (writev(fd, span, (int)n + 1) >= 0)
+		return SINK_TAKEN;
+	if (write_error(errno) == DROP_RECEIVER_FULL && writev(fd, span, (int)n + 1) >= 0)
+		return SINK_TAKEN;
+	return write_error(errno);
+}
+
+static void
+tap_put(struct sink *sink, struct lane *lane, struct pkt *const *pkts, const int *tags, unsigned n, uint8_t *verdict)
+{
+	struct tap *tap = (struct tap *)((char *)sink - offsetof(struct tap, sink));
+	uint32_t longest = atomic_load_explicit(&tap->mtu, memory_order_relaxed) + 14; /* Ethernet header */
+
+	for (unsigned i = 0; i < n; i++) {
+		/* The kernel would take it, and its stack choke on it: a wire drops it. */
+		if (pkt_cut_longest(pkts[i], PKT_TAG_NONE) > longest)
+			verdict[i] = DROP_TOO_BIG;
+		else
+			verdict[i] = write_frame(tap, pkts[i], tags[i]);
+	}
+}
+
+static const struct sink_ops tap_sink_ops = { tap_put };
+
+/* Without any of them the kernel finishes and cuts before it gives us a frame: slower, not wrong. */
+static void
+ask_offloads(int fd)
+{
+	unsigned tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+
+	if (ioctl(fd, TUNSETOFFLOAD, tcp | TUN_F_USO4 | TUN_F_USO6) < 0)
+		ioctl(fd, TUNSETOFFLOAD, tcp);
+}
+
+struct tap *
+tap_open(const struct keep_tap *want, void *ingress, const struct toeplitz *toeplitz, struct err *err)
+{
+	struct tap *tap = aligned_alloc(64, (sizeof(*tap) + 63) / 64 * 64);
+	int fds[KEEP_TAP_QUEUES_MAX];
+
+	if (tap == NULL) {
+		err_set(err, -ENOMEM, "no memory for interface '%s'", want->interface);
+		return NULL;
+	}
+	memset((void *)tap, 0, sizeof(*tap));
+	tap->is = *want;
+	if (keep_tap_open(want, fds, &tap->mac, err) < 0) {
+		free(tap);
+		return NULL;
+	}
+	ask_offloads(fds[0]);
+	tap->n_queues = want->queues;
+	tap->sink.ops = &tap_sink_ops;
+	atomic_store(&tap->mtu, want->mtu ? want->mtu : 1500);
+	spread_init(&tap->spread, toeplitz, tap->n_queues);
+	for (unsigned i = 0; i < tap->n_queues; i++)
+		source_init(&tap->queue[i].source, &tap_source_ops, fds[i], ingress);
+	return tap;
+}
+
+void
+tap_close(struct tap *tap)
+{
+	if (tap == NULL)
+		return;
+	for (unsigned i = 0; i < tap->n_queues; i++)
+		close(tap->queue[i].source.fd);
+	free(tap);
+}
+
+int
+tap_change(struct tap *tap, const struct keep_tap *want, struct err *err)
+{
+	int ret = keep_tap_set(want, err);
+
+	if (ret < 0)
+		return ret;
+	if (!mac_is_zero(&want->mac))
+		tap->mac = want->mac;
+	tap->is = *want;
+	atomic_store(&tap->mtu, want->mtu ? want->mtu : 1500);
+	return 0;
+}
+
+bool
+tap_is_gone(const struct tap *tap)
+{
+	for (unsigned i = 0; i < tap->n_queues; i++)
+		if (atomic_load(&((struct tap *)(uintptr_t)tap)->queue[i].source.dead))
+			return true;
+	return false;
+}

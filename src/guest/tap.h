@@ -1,0 +1,45 @@
+#ifndef GUEST_TAP_H
+#define GUEST_TAP_H
+/*
+ * tap.h - a TAP interface as a port's medium: a source for each queue, and one sink.
+ *
+ * The keeper opens it (host vNIC or a network namespace) and hands the descriptors over. Frames carry a virtio-net header
+ * both ways, so an LSO frame passes whole. readv and writev move one frame each and are atomic for it: a TAP sink needs no
+ * lock. io_uring is not used: kernels before 6.2 run tun requests in helper threads, which costs order and CPU time.
+ */
+#include "base/addr.h"
+#include "base/err.h"
+#include "keep/keep.h"
+#include "nic/sink.h"
+#include "nic/source.h"
+#include "nic/spread.h"
+
+struct tap_queue {
+	struct source source; /* first: the source is the queue */
+};
+
+struct tap {
+	struct keep_tap is; /* as asked of the keeper */
+	struct mac mac;     /* as it is */
+	struct sink sink;
+	struct spread spread;
+	_Atomic unsigned mtu; /* bytes of L2 payload */
+	unsigned n_queues;
+	struct tap_queue queue[KEEP_TAP_QUEUES_MAX];
+};
+
+/*
+ * Opens the interface that want describes. ingress: struct port that its frames enter. toeplitz: borrowed, for several
+ * queues. Returns NULL and err. Control.
+ */
+struct tap *tap_open(const struct keep_tap *want, void *ingress, const struct toeplitz *toeplitz, struct err *err);
+
+/* Closes the descriptors, and with them the interface is gone. No lane may use it any more. Control. */
+void tap_close(struct tap *tap);
+
+/* Changes MTU, MAC and addresses of the running interface to those of want. Returns 0 or -errno and err. Control. */
+int tap_change(struct tap *tap, const struct keep_tap *want, struct err *err);
+
+/* Whether a lane found that the interface is gone (its namespace was deleted). Control. */
+bool tap_is_gone(const struct tap *tap);
+#endif
