@@ -1,0 +1,242 @@
+/*
+ * forward.c - a burst from its ingress port to wherever it belongs.
+ *
+ * Two passes: classify the whole burst, then deliver per destination, each once. Frames of one destination keep their
+ * order. Flooded frames are delivered one by one, at their place.
+ */
+#include <string.h>
+
+#include <rte_branch_prediction.h>
+
+#include "pkt/build.h"
+#include "vsw/learn.h"
+#include "vsw/switch.h"
+
+#define TO_NOBODY (-1) /* ended already */
+#define TO_ALL (-2)
+#define NOT_MEMBER (-2) /* beside PKT_TAG_NONE (-1) and TCIs */
+
+static bool
+allowed(const struct port_conf *conf, uint16_t vid)
+{
+	return conf->allowed[vid / 64] >> (vid % 64) & 1;
+}
+
+/* Puts the frame into its VLAN: IEEE 802.1Q-2022, 6.9. False when the port may not speak there. */
+static bool
+vlan_ingress(const struct port_conf *conf, struct pkt *pkt)
+{
+	switch (conf->vlan) {
+	case PORT_UNTAGGED:
+		return pkt->vid == 0;
+	case PORT_ACCESS:
+		if (pkt->vid != 0)
+			return false;
+		pkt->vid = conf->vid;
+		return true;
+	case PORT_TRUNK:
+		if (pkt->vid == 0)
+			pkt->vid = conf->vid;
+		return allowed(conf, pkt->vid);
+	}
+	return false;
+}
+
+/* The tag that pkt leaves with towards a port, PKT_TAG_NONE, or NOT_MEMBER. */
+static int
+vlan_egress(const struct port_conf *conf, const struct pkt *pkt)
+{
+	switch (conf->vlan) {
+	case PORT_UNTAGGED:
+		return pkt->vid == 0 ? PKT_TAG_NONE : NOT_MEMBER;
+	case PORT_ACCESS:
+		return pkt->vid == conf->vid ? PKT_TAG_NONE : NOT_MEMBER;
+	case PORT_TRUNK:
+		if (!allowed(conf, pkt->vid))
+			return NOT_MEMBER;
+		return pkt->vid == conf->vid || pkt->vid == 0 ? PKT_TAG_NONE : pkt->pcp << 13 | pkt->vid;
+	}
+	return NOT_MEMBER;
+}
+
+/* 01-80-C2-00-00-00 to -0F: IEEE 802.1Q-2022, 8.6.3, table 8-1. */
+static bool
+is_link_local(const uint8_t *mac)
+{
+	static const uint8_t reserved[5] = { 0x01, 0x80, 0xc2, 0x00, 0x00 };
+
+	return memcmp(mac, reserved, sizeof(reserved)) == 0 && mac[5] < 0x10;
+}
+
+/*
+ * pkt_parse, and the checksum requests that it cannot express (tunnels): finished here when the frame lies in our own
+ * memory. Returns 0, or -1 and *why.
+ */
+static int
+parse(struct pkt *pkt, enum drop_reason *why)
+{
+	int ret = pkt_parse(pkt, why);
+
+	if (likely(ret == 0))
+		return 0;
+	if (ret < 0 || !pkt->writable ||
+	    pkt_claim_finish(pkt->segs[0].iov_base, (uint32_t)pkt->segs[0].iov_len, pkt->claim.csum_start,
+			     pkt->claim.csum_offset) < 0)
+		return -1;
+	pkt_view(pkt, pkt->segs[0].iov_base, (uint32_t)pkt->segs[0].iov_len);
+	memset(&pkt->claim, 0, sizeof(pkt->claim));
+	return pkt_parse(pkt, why) == 0 ? 0 : -1;
+}
+
+static int
+ended(const struct port *in, unsigned lane, enum drop_reason why)
+{
+	drop_rx(in->vport, lane, why);
+	return TO_NOBODY;
+}
+
+/*
+ * Parse, source check, VLAN, learn, look up. Returns the destination's slot, TO_ALL, or TO_NOBODY: then it was counted.
+ *
+ * Learn before lookup: a frame that a station sends to itself must find that station on this port and be filtered, not
+ * flooded (IEEE 802.1Q-2022, 8.7).
+ */
+static int
+classify(struct lane *lane, struct port *in, const struct port_conf *conf, struct pkt *pkt)
+{
+	struct vswitch *sw = in->sw;
+	const struct mac *dst = (const struct mac *)&pkt->hdr[0], *src = (const struct mac *)&pkt->hdr[MAC_LEN];
+	enum drop_reason why;
+	uint64_t key;
+	int slot;
+
+	if (unlikely(parse(pkt, &why) != 0))
+		return ended(in, lane->id, why);
+	if (unlikely(mac_is_group(src) || mac_is_zero(src)))
+		return ended(in, lane->id, DROP_BAD_SOURCE);
+	if (conf->spoof_check && unlikely(!mac_equal(src, &conf->mac)))
+		return ended(in, lane->id, DROP_SPOOFED);
+	if (unlikely(!vlan_ingress(conf, pkt)))
+		return ended(in, lane->id, DROP_VLAN_DENIED);
+
+	key = fdb_key(src->byte, pkt->vid);
+	if (unlikely(!fdb_refresh(sw->fdb, key, in->slot, learn_now_s())))
+		learn_tell(lane->id, key, sw->index, in->slot);
+
+	if (mac_is_group(dst))
+		return is_link_local(dst->byte) ? ended(in, lane->id, DROP_LINK_LOCAL) : TO_ALL;
+	slot = fdb_lookup(sw->fdb, fdb_key(dst->byte, pkt->vid));
+	if (slot == FDB_MISS)
+		return TO_ALL;
+	if (unlikely((unsigned)slot == in->slot))
+		return ended(in, lane->id, DROP_SAME_PORT);
+	return slot;
+}
+
+/* Gives pkts to a port and books what became of them. Returns how many it took. */
+static unsigned
+deliver(struct lane *lane, struct port *out, struct pkt *const *pkts, const int *tags, unsigned n)
+{
+	struct vport_stats *books = &out->vport->stats[lane->id];
+	struct sink *sink = atomic_load_explicit(&out->sink, memory_order_acquire);
+	uint8_t verdict[PKT_BURST];
+	uint64_t bytes = 0;
+	unsigned taken = 0;
+
+	if (likely(sink != NULL))
+		sink->ops->put(sink, lane, pkts, tags, n, verdict);
+	else
+		memset(verdict, DROP_PORT_DOWN, n);
+	for (unsigned i = 0; i < n; i++) {
+		if (likely(verdict[i] == SINK_TAKEN)) {
+			taken++;
+			bytes += pkt_out_len(pkts[i], tags[i]);
+		} else {
+			drop_tx(out->vport, lane->id, verdict[i]);
+		}
+	}
+	count_add(&books->tx_offered, n);
+	count_add(&books->tx_packets, taken);
+	count_add(&books->tx_bytes, bytes);
+	return taken;
+}
+
+/* To every other port in the frame's VLAN. Returns whether anybody took it. */
+static bool
+flood(struct lane *lane, const struct port_set *set, struct port *in, struct pkt *pkt)
+{
+	unsigned copies = 0, taken = 0;
+
+	for (unsigned slot = 0; slot < set->n; slot++) {
+		struct port *out = set->port[slot];
+		int tag;
+
+		if (out == NULL || out == in)
+			continue;
+		tag = vlan_egress(atomic_load_explicit(&out->conf, memory_order_acquire), pkt);
+		if (tag == NOT_MEMBER)
+			continue;
+		taken += deliver(lane, out, &pkt, &tag, 1);
+		copies++;
+	}
+	if (copies == 0)
+		drop_rx(in->vport, lane->id, DROP_NO_RECEIVER);
+	else
+		count_add(&in->vport->stats[lane->id].copies, copies - 1);
+	return taken > 0;
+}
+
+/* All frames of the burst from `first` on that go where that one goes. Returns how many of them ended in a drop. */
+static unsigned
+deliver_group(struct lane *lane, const struct port_set *set, struct port *in, struct burst *b, int16_t *to,
+	      unsigned first)
+{
+	struct pkt *group[PKT_BURST];
+	int tags[PKT_BURST];
+	unsigned slot = (unsigned)to[first], n = 0, dropped = 0;
+	struct port *out = slot < set->n ? set->port[slot] : NULL;
+	const struct port_conf *conf = out ? atomic_load_explicit(&out->conf, memory_order_acquire) : NULL;
+
+	for (unsigned i = first; i < b->n; i++) {
+		int tag;
+
+		if (to[i] != (int16_t)slot)
+			continue;
+		to[i] = TO_NOBODY;
+		tag = out != NULL ? vlan_egress(conf, &b->pkt[i]) : NOT_MEMBER;
+		if (unlikely(tag == NOT_MEMBER)) {
+			drop_rx(in->vport, lane->id, DROP_NO_RECEIVER);
+			dropped++;
+			continue;
+		}
+		tags[n] = tag;
+		group[n++] = &b->pkt[i];
+	}
+	return dropped + n - (n > 0 ? deliver(lane, out, group, tags, n) : 0);
+}
+
+unsigned
+switch_input(struct lane *lane, struct port *in, struct burst *b)
+{
+	const struct port_set *set = atomic_load_explicit(&in->sw->ports, memory_order_acquire);
+	const struct port_conf *conf = atomic_load_explicit(&in->conf, memory_order_acquire);
+	struct vport_stats *books = &in->vport->stats[lane->id];
+	int16_t to[PKT_BURST];
+	uint64_t bytes = 0;
+	unsigned dropped = 0;
+
+	for (unsigned i = 0; i < b->n; i++) {
+		bytes += b->pkt[i].len;
+		to[i] = (int16_t)classify(lane, in, conf, &b->pkt[i]);
+		dropped += to[i] == TO_NOBODY;
+	}
+	count_add(&books->rx_packets, b->n);
+	count_add(&books->rx_bytes, bytes);
+	for (unsigned i = 0; i < b->n; i++) {
+		if (to[i] == TO_ALL)
+			dropped += !flood(lane, set, in, &b->pkt[i]);
+		else if (to[i] != TO_NOBODY)
+			dropped += deliver_group(lane, set, in, b, to, i);
+	}
+	return dropped;
+}

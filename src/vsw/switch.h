@@ -1,0 +1,87 @@
+#ifndef VSW_SWITCH_H
+#define VSW_SWITCH_H
+/*
+ * switch.h - the extensible switch: ports, VLANs, filtering database.
+ *
+ * A struct port lives from port_attach to port_detach; what may change about it while it runs is a struct port_conf,
+ * published as a whole. Lanes read conf and the switch's port set once for each burst.
+ */
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "nic/lane.h"
+#include "nic/sink.h"
+#include "nic/vport.h"
+#include "vsw/fdb.h"
+
+#define SWITCHES_MAX 64
+#define SWITCH_PORTS_MAX 1025 /* 1024 and the uplink */
+#define VID_COUNT 4096
+
+enum port_vlan_mode { PORT_UNTAGGED, PORT_ACCESS, PORT_TRUNK };
+
+/* What a port is allowed; immutable once published. */
+struct port_conf {
+	struct mac mac;   /* the port's own; zero: not known, or an uplink */
+	bool spoof_check; /* frames from other addresses than mac are dropped */
+	enum port_vlan_mode vlan;
+	uint16_t vid;                     /* access: its VLAN; trunk: the native one, 0 for "untagged stays untagged" */
+	uint64_t allowed[VID_COUNT / 64]; /* trunk: bit per VID; bit 0: untagged */
+};
+
+struct vswitch;
+
+struct port {
+	struct vport *vport; /* name and books */
+	struct vswitch *sw;
+	unsigned slot; /* in its switch's port set */
+	bool is_uplink;
+	const struct port_conf *_Atomic conf;
+	struct sink *_Atomic sink; /* NULL: interface down or gone */
+};
+
+/* The ports of a switch by slot, NULL where there is none; immutable. */
+struct port_set {
+	unsigned n; /* slots in use, holes counted */
+	struct port *port[];
+};
+
+enum switch_kind { SWITCH_KIND_EXTERNAL, SWITCH_KIND_INTERNAL, SWITCH_KIND_PRIVATE };
+
+struct vswitch {
+	char name[VPORT_NAME_MAX];
+	enum switch_kind kind;
+	unsigned index; /* in vswitches[] */
+	_Atomic uint32_t ageing_s;
+	struct fdb *fdb;
+	const struct port_set *_Atomic ports;
+};
+
+/* By index; NULL where there is none. Learner and control. */
+extern struct vswitch *_Atomic vswitches[SWITCHES_MAX];
+
+/* Returns NULL without memory or with SWITCHES_MAX in use. Control. */
+struct vswitch *switch_new(const char *name, enum switch_kind kind, unsigned fdb_entries, unsigned ageing_s);
+/* Frees a switch without ports. Control. */
+void switch_free(struct vswitch *sw);
+
+/* Puts a port (vport and sink set) into sw with a copy of conf. Returns 0, -ENOSPC, -ENOMEM, or -EEXIST: another port has that MAC and VLAN. Control. */
+int port_attach(struct port *port, struct vswitch *sw, const struct port_conf *conf);
+
+/* Takes a port out; no lane uses it any more afterwards. Control. */
+void port_detach(struct port *port);
+
+/* Publishes a copy of conf. Returns 0, -ENOMEM or -EEXIST (nothing was changed). Control. */
+int port_set_conf(struct port *port, const struct port_conf *conf);
+
+/* The port allows everything, untagged frames and all VLANs: what an uplink is. */
+void port_conf_uplink(struct port_conf *out);
+
+/*
+ * Forwards a burst that was taken from a source of port `in`: parse, source check, VLAN, learn, forward, deliver. Counts
+ * everything; every packet has ended when it returns. Returns how many of the burst ended in a drop only. Lanes.
+ */
+unsigned switch_input(struct lane *lane, struct port *in, struct burst *burst);
+#endif
