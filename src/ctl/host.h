@@ -1,0 +1,104 @@
+#ifndef CTL_HOST_H
+#define CTL_HOST_H
+/*
+ * host.h - the running host: what stands behind the configuration's names.
+ *
+ * Made from a struct config and changed from one to the next by the difference: objects that are the same in both are
+ * not touched, settings that can change while running are changed, the rest is replaced. A change happens whole or not
+ * at all. Control thread only.
+ */
+#include "ctl/config.h"
+#include "guest/tap.h"
+#include "nic/adapter.h"
+#include "vsw/switch.h"
+
+struct host_switch {
+	struct config_switch is;
+	struct vswitch *sw;
+	struct port uplink;      /* external switches: the adapter's side */
+	struct adapter *adapter; /* NULL: none */
+	struct config_adapter adapter_is;
+};
+
+struct host_port {
+	struct config_port is;
+	struct host_switch *on;
+	struct vport vport;
+	struct port port;
+	struct tap *tap; /* NULL while its interface is gone */
+	struct queue *queues[KEEP_TAP_QUEUES_MAX];
+	unsigned n_queues;
+	struct adapter_member member;
+	bool is_member;
+	uint64_t retry_ns; /* when to try to open the interface again */
+};
+
+struct host_options {
+	bool take_over;
+	const char *caller; /* the caller's own connection ends at this address of ours; NULL or empty: none */
+};
+
+struct host {
+	struct config *running;
+	struct toeplitz *toeplitz; /* the hash for TAPs with several queues */
+	struct host_switch *switches[CONFIG_SWITCHES_MAX];
+	unsigned n_switches;
+	struct host_port *ports[CONFIG_PORTS_MAX];
+	unsigned n_ports;
+	unsigned lane_of_frontends; /* first lane behind the processors' */
+	char taken_over[IFNAMSIZ];  /* uplink whose addresses the host vNIC has; empty: none */
+};
+
+/* Makes the processors and their workers as config says, then everything else. Returns 0, or -errno with nothing left. Takes config over when it returns 0. */
+int host_start(struct host *host, struct config *config, const struct host_options *options, struct err *err);
+void host_stop(struct host *host);
+
+struct host_change {
+	unsigned added, removed, changed; /* objects */
+};
+
+/*
+ * From what runs to next. Returns 0 (next is then the host's), or -errno with everything as before and next still the
+ * caller's. -EBUSY: an uplink carries the default route or the caller and take_over is not given. -EOPNOTSUPP: the
+ * processors differ, which needs a restart.
+ */
+int host_apply(struct host *host, struct config *next, const struct host_options *options, struct host_change *change,
+	       struct err *err);
+
+/* Looks after what changed by itself: uplinks and interfaces that went or came back; samples of load. Every half second. */
+void host_tend(struct host *host);
+
+struct host_port *host_find_port(const struct host *host, const char *name);
+struct host_switch *host_find_switch(const struct host *host, const char *name);
+struct adapter *host_find_adapter(const struct host *host, const char *name);
+
+/* ---- host_port.c: one port ---- */
+
+int host_port_add(struct host *host, struct host_switch *on, const struct config_port *is, struct err *err);
+void host_port_remove(struct host *host, struct host_port *hp);
+/* Forwarding and filters follow the interface, whose address is now mac. */
+int host_port_set_mac(struct host_port *hp, const struct mac *mac, struct err *err);
+/* Whether the running port can become `is` without being replaced. */
+bool host_port_can_change(const struct host_port *hp, const struct config_port *is);
+int host_port_change(struct host_port *hp, const struct config_port *is, struct err *err);
+/* Opens the interface of a port again whose interface went away. */
+void host_port_tend(struct host *host, struct host_port *hp);
+/* "up", or why not. */
+const char *host_port_state(const struct host_port *hp);
+
+/* ---- host_switch.c: switches and their adapters ---- */
+
+int host_switch_add(struct host *host, const struct config *config, const struct config_switch *is,
+		    const struct host_options *options, struct err *err);
+void host_switch_remove(struct host *host, struct host_switch *hs);
+bool host_switch_can_change(const struct host_switch *hs, const struct config *config, const struct config_switch *is);
+int host_switch_change(struct host_switch *hs, const struct config *config, const struct config_switch *is,
+		       struct err *err);
+/*
+ * With take_over: gives the addresses of an uplink that carries the host to the host vNIC of its switch. Returns 0 (also when there is
+ * nothing to take), -ENOENT without a host vNIC.
+ */
+int host_take_over(struct host *host, const struct config *config, const struct host_options *options, struct err *err);
+/* Makes the static entries of the switch those of config. */
+int host_switch_statics(struct host *host, struct host_switch *hs, const struct config *config, struct err *err);
+#endif

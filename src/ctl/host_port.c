@@ -1,0 +1,343 @@
+/* host_port.c - a port of the running host: interface, queues, place on a switch; see host.h. */
+#include "ctl/host.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/qsbr.h"
+
+#define RETRY_NS NSEC_PER_S /* between tries to open an interface again. Our choice */
+
+static void
+interface_wanted(const struct config_port *is, const struct mac *mac, struct keep_tap *out)
+{
+	memset(out, 0, sizeof(*out));
+	snprintf(out->netns, sizeof(out->netns), "%s", is->netns);
+	snprintf(out->interface, sizeof(out->interface), "%s", is->interface);
+	out->queues = is->queues;
+	out->mac = *mac;
+	out->mtu = is->mtu;
+	out->txqueuelen = is->txqueuelen;
+	memcpy(out->address, is->address, is->n_addresses * sizeof(is->address[0]));
+	out->n_addresses = is->n_addresses;
+}
+
+/* mac: the interface's own. A port without a configured address has that of its interface. */
+static void
+rights(const struct config_port *is, const struct mac *mac, struct port_conf *out)
+{
+	static const enum port_vlan_mode mode[] = {
+		[VLAN_UNTAGGED] = PORT_UNTAGGED,
+		[VLAN_ACCESS] = PORT_ACCESS,
+		[VLAN_TRUNK] = PORT_TRUNK,
+	};
+
+	memset(out, 0, sizeof(*out));
+	out->mac = *mac;
+	out->spoof_check = is->spoof_check;
+	out->vlan = mode[is->vlan.mode];
+	out->vid = is->vlan.mode == VLAN_ACCESS ? is->vlan.id : is->vlan.native;
+	memcpy(out->allowed, is->vlan.allowed, sizeof(out->allowed));
+	if (is->vlan.native == 0)
+		out->allowed[0] |= 1; /* untagged frames stay untagged */
+}
+
+static void
+as_member(struct host_port *hp)
+{
+	struct adapter_member *m = &hp->member;
+
+	snprintf(m->port, sizeof(m->port), "%s", hp->is.name);
+	m->vport = &hp->vport;
+	m->queues = hp->queues;
+	m->n_queues = hp->n_queues;
+	m->mac = hp->tap->mac;
+	m->weight = hp->is.vmq_weight;
+	switch (hp->is.vlan.mode) {
+	case VLAN_UNTAGGED:
+		m->vid = RXMAP_VID_UNTAGGED;
+		break;
+	case VLAN_ACCESS:
+		m->vid = hp->is.vlan.id;
+		break;
+	case VLAN_TRUNK:
+		m->vid = RXMAP_VID_ANY;
+		break;
+	}
+}
+
+/* The processor with the fewest queues, the lowest of those: ports that no adapter places. */
+static unsigned
+least_loaded(void)
+{
+	unsigned best = 0, fewest = UINT32_MAX;
+
+	for (unsigned i = 0; i < n_processors; i++) {
+		const struct queue_list *list = atomic_load(&processors[i]->queues);
+		unsigned n = list != NULL ? list->n : 0;
+
+		if (n < fewest) {
+			best = i;
+			fewest = n;
+		}
+	}
+	return best;
+}
+
+static int
+place(struct host_port *hp, struct err *err)
+{
+	unsigned processor;
+	int ret;
+
+	if (hp->on->adapter != NULL) {
+		as_member(hp);
+		ret = adapter_join(hp->on->adapter, &hp->member, err);
+		hp->is_member = ret == 0;
+		return ret;
+	}
+	processor = least_loaded();
+	for (unsigned i = 0; i < hp->n_queues; i++)
+		if (queue_move(hp->queues[i], processor) < 0)
+			return err_set(err, -ENOMEM, "port '%s': no memory to place its queues", hp->is.name);
+	return 0;
+}
+
+static int
+make_queues(struct host_port *hp, struct err *err)
+{
+	for (; hp->n_queues < hp->is.queues; hp->n_queues++) {
+		struct queue *q = queue_new(&hp->vport, hp->n_queues);
+
+		if (q == NULL)
+			return err_set(err, -ENOSPC, "port '%s': the host has %u queues already, or no memory",
+				       hp->is.name, QUEUES_MAX);
+		hp->queues[hp->n_queues] = q;
+		queue_set_source(q, QUEUE_FROM_SENDER, &hp->tap->queue[hp->n_queues].source);
+	}
+	return 0;
+}
+
+static int
+attach(struct host_port *hp, struct err *err)
+{
+	struct port_conf conf;
+	int ret;
+
+	rights(&hp->is, &hp->tap->mac, &conf);
+	ret = port_attach(&hp->port, hp->on->sw, &conf);
+	if (ret == -EEXIST)
+		err_set(err, ret, "port '%s': another port of switch '%s' has its MAC address on this VLAN",
+			hp->is.name, hp->on->is.name);
+	else if (ret < 0)
+		err_set(err, ret, "port '%s': no room on switch '%s'", hp->is.name, hp->on->is.name);
+	return ret;
+}
+
+int
+host_port_add(struct host *host, struct host_switch *on, const struct config_port *is, struct err *err)
+{
+	struct host_port *hp = aligned_alloc(64, (sizeof(*hp) + 63) / 64 * 64);
+	struct keep_tap want;
+	int ret;
+
+	if (hp == NULL)
+		return err_set(err, -ENOMEM, "no memory for port '%s'", is->name);
+	memset((void *)hp, 0, sizeof(*hp));
+	hp->is = *is;
+	hp->on = on;
+	hp->port.vport = &hp->vport;
+	if (vport_init(&hp->vport, is->name) < 0) {
+		free(hp);
+		return err_set(err, -ENOMEM, "no memory for port '%s'", is->name);
+	}
+	interface_wanted(is, &is->mac, &want);
+	hp->tap = tap_open(&want, &hp->port, host->toeplitz, err);
+	ret = hp->tap != NULL ? 0 : err->code;
+	if (ret == 0)
+		ret = make_queues(hp, err);
+	if (ret == 0)
+		ret = attach(hp, err);
+	if (ret == 0) {
+		atomic_store_explicit(&hp->port.sink, &hp->tap->sink, memory_order_release);
+		ret = place(hp, err);
+	}
+	if (ret < 0) {
+		host_port_remove(host, hp);
+		return ret;
+	}
+	host->ports[host->n_ports++] = hp;
+	return 0;
+}
+
+static void
+close_interface(struct host_port *hp)
+{
+	atomic_store(&hp->port.sink, NULL);
+	for (unsigned i = 0; i < hp->n_queues; i++)
+		queue_set_source(hp->queues[i], QUEUE_FROM_SENDER, NULL);
+	qsbr_synchronize();
+	tap_close(hp->tap);
+	hp->tap = NULL;
+}
+
+void
+host_port_remove(struct host *host, struct host_port *hp)
+{
+	if (hp->is_member)
+		adapter_leave(hp->on->adapter, &hp->member);
+	for (unsigned i = 0; i < hp->n_queues; i++)
+		queue_move(hp->queues[i], PROCESSOR_NONE);
+	close_interface(hp);
+	for (unsigned i = 0; i < hp->n_queues; i++)
+		queue_free(hp->queues[i]);
+	if (hp->port.sw != NULL)
+		port_detach(&hp->port);
+	for (unsigned i = 0; i < host->n_ports; i++) {
+		if (host->ports[i] == hp) {
+			memmove(&host->ports[i], &host->ports[i + 1],
+				(host->n_ports - i - 1) * sizeof(struct host_port *));
+			host->n_ports--;
+			break;
+		}
+	}
+	vport_fini(&hp->vport);
+	free(hp);
+}
+
+bool
+host_port_can_change(const struct host_port *hp, const struct config_port *is)
+{
+	return hp->is.nic == is->nic && hp->is.queues == is->queues && hp->is.txqueuelen == is->txqueuelen &&
+	       strcmp(hp->is.netns, is->netns) == 0 && strcmp(hp->is.interface, is->interface) == 0;
+}
+
+static bool
+same_interface(const struct config_port *a, const struct config_port *b)
+{
+	return a->mtu == b->mtu && a->has_mac == b->has_mac && mac_equal(&a->mac, &b->mac) &&
+	       a->n_addresses == b->n_addresses &&
+	       memcmp(a->address, b->address, a->n_addresses * sizeof(a->address[0])) == 0;
+}
+
+static bool
+same_vlan(const struct config_vlan *a, const struct config_vlan *b)
+{
+	return a->mode == b->mode && a->id == b->id && a->native == b->native &&
+	       memcmp(a->allowed, b->allowed, sizeof(a->allowed)) == 0;
+}
+
+/* Filter, weight: the adapter decides anew. */
+static int
+rejoin(struct host_port *hp, struct err *err)
+{
+	struct rxring *had = hp->member.ring;
+
+	if (!hp->is_member)
+		return 0;
+	/* A filter that changes takes the ring away first: frames of the new address arrive by the default queue meanwhile. */
+	if (had != NULL) {
+		hp->member.weight = 0;
+		adapter_replan(hp->on->adapter, NULL);
+	}
+	as_member(hp);
+	return adapter_replan(hp->on->adapter, err);
+}
+
+int
+host_port_change(struct host_port *hp, const struct config_port *is, struct err *err)
+{
+	bool interface_differs = !same_interface(&hp->is, is), vlan_differs = !same_vlan(&hp->is.vlan, &is->vlan);
+	struct config_port was = hp->is;
+	struct keep_tap want;
+	struct port_conf conf;
+	int ret;
+
+	if (hp->tap == NULL) { /* takes effect when the interface is there again */
+		hp->is = *is;
+		return 0;
+	}
+	if (interface_differs) {
+		interface_wanted(is, &is->mac, &want);
+		ret = tap_change(hp->tap, &want, err);
+		if (ret < 0)
+			return ret;
+	}
+	rights(is, &hp->tap->mac, &conf);
+	ret = port_set_conf(&hp->port, &conf);
+	if (ret < 0) {
+		if (interface_differs) {
+			interface_wanted(&was, &was.mac, &want);
+			tap_change(hp->tap, &want, NULL);
+		}
+		return err_set(err, ret,
+			       "port '%s' unchanged: another port of the switch has this MAC address on "
+			       "this VLAN",
+			       hp->is.name);
+	}
+	hp->is = *is;
+	if (interface_differs || vlan_differs || was.vmq_weight != is->vmq_weight)
+		return rejoin(hp, err);
+	return 0;
+}
+
+int
+host_port_set_mac(struct host_port *hp, const struct mac *mac, struct err *err)
+{
+	struct port_conf conf;
+	int ret;
+
+	hp->tap->mac = *mac;
+	rights(&hp->is, mac, &conf);
+	ret = port_set_conf(&hp->port, &conf);
+	if (ret < 0)
+		return err_set(err, ret, "port '%s': another port of the switch has its MAC address", hp->is.name);
+	return rejoin(hp, err);
+}
+
+void
+host_port_tend(struct host *host, struct host_port *hp)
+{
+	struct keep_tap want;
+	struct mac mac;
+	struct err err;
+
+	if (hp->tap != NULL && tap_is_gone(hp->tap)) {
+		hp->member.mac = hp->tap->mac; /* the address it shall have again */
+		close_interface(hp);
+		log_warn("interface went away port=%s interface=%s netns=%s", hp->is.name, hp->is.interface,
+			 hp->is.netns);
+	}
+	if (hp->tap != NULL || clock_ns() < hp->retry_ns)
+		return;
+	hp->retry_ns = clock_ns() + RETRY_NS;
+	mac = hp->is.has_mac ? hp->is.mac : hp->member.mac;
+	interface_wanted(&hp->is, &mac, &want);
+	hp->tap = tap_open(&want, &hp->port, host->toeplitz, &err);
+	if (hp->tap == NULL) {
+		log_debug("interface cannot be opened again port=%s reason=\"%s\"", hp->is.name, err.msg);
+		return;
+	}
+	for (unsigned i = 0; i < hp->n_queues; i++)
+		queue_set_source(hp->queues[i], QUEUE_FROM_SENDER, &hp->tap->queue[i].source);
+	atomic_store_explicit(&hp->port.sink, &hp->tap->sink, memory_order_release);
+	if (host_port_set_mac(hp, &hp->tap->mac, &err) < 0)
+		log_warn("interface is there again, but: %s", err.msg);
+	log_info("interface is there again port=%s interface=%s netns=%s", hp->is.name, hp->is.interface, hp->is.netns);
+}
+
+const char *
+host_port_state(const struct host_port *hp)
+{
+	struct keep_link_stats stats;
+
+	if (hp->tap == NULL)
+		return "gone";
+	if (keep_link_stats(hp->is.netns, hp->is.interface, &stats, NULL) < 0)
+		return "unknown";
+	return stats.up ? "up" : "down";
+}
