@@ -44,7 +44,6 @@ enum config_uplink_kind {
 	UPLINK_PCI
 };
 enum config_adapter_mode { ADAPTER_NONE, ADAPTER_RSS, ADAPTER_VMQ };
-
 struct config_adapter {
 	char name[CONFIG_NAME_MAX];
 	enum config_uplink_kind kind; /* "af_xdp:flwire0" */
@@ -59,7 +58,6 @@ struct config_adapter {
 };
 
 enum config_vlan_mode { VLAN_UNTAGGED, VLAN_ACCESS, VLAN_TRUNK };
-
 struct config_vlan {
 	enum config_vlan_mode mode;
 	uint16_t id;                 /* access: 1 to 4094 */
@@ -68,7 +66,6 @@ struct config_vlan {
 };
 
 enum config_nic { NIC_TAP, NIC_VHOST, NIC_VF }; /* vhost and vf: not offered yet, refused with that reason */
-
 struct config_port {
 	char name[CONFIG_NAME_MAX]; /* unique over all switches */
 	unsigned sw;                /* index of its switch */
@@ -88,7 +85,6 @@ struct config_port {
 };
 
 enum config_switch_kind { SWITCH_EXTERNAL, SWITCH_INTERNAL, SWITCH_PRIVATE };
-
 struct config_static {
 	unsigned sw;
 	struct mac mac;

@@ -28,6 +28,7 @@ struct reader {
 	struct ynode *key;    /* of open, when it is a mapping whose value comes next */
 	unsigned depth, skip; /* skip: open levels of a collection that stands where a key belongs */
 	unsigned n_documents;
+	int error;
 };
 
 static void *
@@ -133,19 +134,24 @@ attach(struct reader *r, struct ynode *node)
 	open->last = node;
 }
 
-static int
-node_new(struct reader *r, const yaml_mark_t *at, enum ynode_kind kind, struct ynode **out)
+/* NULL: the reading ends with r->error. */
+static struct ynode *
+node_new(struct reader *r, const yaml_mark_t *at, enum ynode_kind kind)
 {
 	struct ynode *node;
 
-	if (r->doc->n_nodes++ >= YDOC_NODES_MAX)
-		return refuse(r, at, "a configuration of 1024 ports needs far fewer", "the file has too many values");
+	if (r->doc->n_nodes++ >= YDOC_NODES_MAX) {
+		r->error =
+			refuse(r, at, "a configuration of 1024 ports needs far fewer", "the file has too many values");
+		return NULL;
+	}
 	node = doc_alloc(r->doc, sizeof(*node));
-	if (node == NULL)
-		return no_memory(r);
+	if (node == NULL) {
+		r->error = no_memory(r);
+		return NULL;
+	}
 	*node = (struct ynode){ .kind = kind, .line = (unsigned)at->line + 1, .column = (unsigned)at->column + 1 };
-	*out = node;
-	return 0;
+	return node;
 }
 
 static void
@@ -161,11 +167,10 @@ check_decoration(struct reader *r, const yaml_mark_t *at, const void *anchor, co
 static int
 attach_refused(struct reader *r, const yaml_mark_t *at)
 {
-	struct ynode *node;
-	int ret = node_new(r, at, YNODE_REFUSED, &node);
+	struct ynode *node = node_new(r, at, YNODE_REFUSED);
 
-	if (ret < 0)
-		return ret;
+	if (node == NULL)
+		return r->error;
 	node->text = "";
 	attach(r, node);
 	ynode_spoil(node);
@@ -178,7 +183,6 @@ take_scalar(struct reader *r, const yaml_event_t *event)
 	size_t len = event->data.scalar.length;
 	struct ynode *node;
 	char *text;
-	int ret;
 
 	check_decoration(r, &event->start_mark, event->data.scalar.anchor, event->data.scalar.tag);
 	if (r->skip > 0)
@@ -187,9 +191,9 @@ take_scalar(struct reader *r, const yaml_event_t *event)
 		refuse(r, &event->start_mark, "take the \\0 out", "this text has a NUL in it");
 		return attach_refused(r, &event->start_mark);
 	}
-	ret = node_new(r, &event->start_mark, YNODE_SCALAR, &node);
-	if (ret < 0)
-		return ret;
+	node = node_new(r, &event->start_mark, YNODE_SCALAR);
+	if (node == NULL)
+		return r->error;
 	text = doc_alloc(r->doc, len + 1);
 	if (text == NULL)
 		return no_memory(r);
@@ -212,7 +216,6 @@ static int
 open_collection(struct reader *r, const yaml_event_t *event, enum ynode_kind kind)
 {
 	struct ynode *node;
-	int ret;
 
 	if (++r->depth > YDOC_DEPTH_MAX)
 		return refuse(r, &event->start_mark, "nothing in a configuration lies deeper than 8 levels",
@@ -227,9 +230,9 @@ open_collection(struct reader *r, const yaml_event_t *event, enum ynode_kind kin
 		r->skip = 1;
 		return 0;
 	}
-	ret = node_new(r, &event->start_mark, kind, &node);
-	if (ret < 0)
-		return ret;
+	node = node_new(r, &event->start_mark, kind);
+	if (node == NULL)
+		return r->error;
 	attach(r, node);
 	r->open = node;
 	return 0;
