@@ -214,14 +214,12 @@ rxmap_free(struct rxmap *map)
 	free(map);
 }
 
+/* Group frames need no question: no filter has a group address. */
 static const struct target *
 filter_frame(const struct rxmap *map, const uint8_t *frame, uint16_t vid)
 {
-	const struct target *found;
+	const struct target *found = find(map, filter_key(frame, vid));
 
-	if (frame[0] & 1)
-		return &map->by_default;
-	found = find(map, filter_key(frame, vid));
 	if (found->key == KEY_EMPTY && map->has_any)
 		found = find(map, filter_key(frame, RXMAP_VID_ANY));
 	return found->key == KEY_EMPTY ? &map->by_default : found;
@@ -249,7 +247,7 @@ hash_walked(const struct rxmap *map, const uint8_t *ip, size_t n, uint16_t ether
 		return 0;
 	memcpy(input, addrs, len);
 	if (ports > 0)
-		memcpy(input + len, ip + walk.off, ports);
+		memcpy(input + len, ip + walk.off, PORTS_LEN);
 	*hash = toeplitz_hash(map->toeplitz, input, len + ports);
 	return type;
 }
