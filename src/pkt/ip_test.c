@@ -92,6 +92,13 @@ a_chain_that_leaves_the_packet_breaks_off(void **state)
 	frame[IP_AT + 5] = 15; /* payload length: the second header's last byte is outside */
 	assert_true(ip_walk(frame + IP_AT, 200, 0x86dd, &got));
 	check("header across the end", &got, &(struct ip_walk){ 6, 0, false, false, 0, 55 });
+	testframe_make(&(struct testframe){ .version = 6, .proto = 6, .ext = "hf", .payload = 200 }, frame);
+	frame[IP_AT + 4] = 0;
+	frame[IP_AT + 5] = 15;
+	assert_true(ip_walk(frame + IP_AT, 200, 0x86dd, &got));
+	check("fragment header across the end", &got, &(struct ip_walk){ 6, 0, false, false, 0, 55 });
+	testframe_make(&(struct testframe){ .version = 6, .proto = 6, .ext = "hd", .payload = 200 }, frame);
+	frame[IP_AT + 4] = 0;
 	frame[IP_AT + 5] = 16;
 	frame[IP_AT + 48 + 1] = 1; /* the second header says 16 bytes, 8 are there */
 	assert_true(ip_walk(frame + IP_AT, 200, 0x86dd, &got));

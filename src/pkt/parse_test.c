@@ -179,8 +179,8 @@ every_length_of_a_cut_off_frame_is_survived(void **state)
 			int got;
 
 			assert_non_null(exact);
-			memcpy(exact, frame, len);
-			testframe_load(&pkt, exact, len, segs, 0);
+			memcpy(exact + 1, frame, len);
+			testframe_load(&pkt, exact + 1, len, segs, 0);
 			got = pkt_parse(&pkt, &why);
 			assert_int_equal(got, len < least ? -1 : 0);
 			if (len < least && len >= 14)
@@ -255,14 +255,31 @@ a_claim_must_be_the_one_that_our_parse_would_make(void **state)
 		}
 }
 
+/* Virtio 1.2, 5.1.6.2.1: a driver that sets gso_type MUST set NEEDS_CSUM. */
 static void
 segments_without_a_checksum_request_are_refused(void **state)
 {
 	struct testplace at = testframe_make(&tcp4, frame);
+	struct pkt_claim claim = testframe_claim(&at, PKT_GSO_TCP4, 1460);
 	enum drop_reason why;
 	struct pkt pkt;
 
-	assert_int_equal(parse(&pkt, at.len, (struct pkt_claim){ .gso = PKT_GSO_TCP4, .gso_size = 1460 }, &why), -1);
+	claim.csum = false;
+	assert_int_equal(parse(&pkt, at.len, claim, &why), -1);
+	assert_int_equal(why, DROP_BAD_OFFLOAD);
+}
+
+static void
+the_right_sum_in_another_field_is_not_our_claim(void **state)
+{
+	struct testplace at = testframe_make(&tcp4, frame);
+	struct pkt_claim claim = testframe_claim(&at, PKT_GSO_NONE, 0);
+	enum drop_reason why;
+	struct pkt pkt;
+
+	memcpy(frame + at.l4 + 18, frame + at.l4 + 16, 2); /* the urgent pointer */
+	claim.csum_offset = 18;
+	assert_int_equal(parse(&pkt, at.len, claim, &why), 1);
 	assert_int_equal(why, DROP_BAD_OFFLOAD);
 }
 
@@ -277,6 +294,11 @@ a_claim_on_headers_behind_the_copy_says_so(void **state)
 	assert_int_equal(parse(&pkt, at.len, testframe_claim(&at, PKT_GSO_TCP6, 1000), &why), -1);
 	assert_int_equal(why, DROP_HEADERS_TOO_LONG);
 	assert_int_equal(parse(&pkt, at.len, testframe_claim(&at, PKT_GSO_NONE, 0), &why), 1);
+	assert_int_equal(why, DROP_HEADERS_TOO_LONG);
+	/* TCP begins at 14 + 40 + 64 = 118: 10 bytes of it are in the copy. */
+	f.ext = "dddddddd";
+	at = testframe_make(&f, frame);
+	assert_int_equal(parse(&pkt, at.len, testframe_claim(&at, PKT_GSO_TCP6, 1000), &why), -1);
 	assert_int_equal(why, DROP_HEADERS_TOO_LONG);
 	/* 14 + 60 + 60 bytes: the last TCP options are not in the copy. */
 	f = (struct testframe){ .version = 4, .proto = 6, .ip_options = 40, .tcp_options = 40, .partial = true };
@@ -428,6 +450,7 @@ main(void)
 		cmocka_unit_test(every_length_of_a_cut_off_frame_is_survived),
 		cmocka_unit_test(a_claim_must_be_the_one_that_our_parse_would_make),
 		cmocka_unit_test(segments_without_a_checksum_request_are_refused),
+		cmocka_unit_test(the_right_sum_in_another_field_is_not_our_claim),
 		cmocka_unit_test(a_claim_on_headers_behind_the_copy_says_so),
 		cmocka_unit_test(a_foreign_pseudo_header_is_finished_by_the_source),
 		cmocka_unit_test(a_segment_request_may_leave_the_length_out_of_its_sum),

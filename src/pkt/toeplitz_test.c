@@ -106,9 +106,9 @@ both_ways_agree_with_the_definition_at_every_length(void **state)
 			uint32_t want = hash_by_bits(key, input, len);
 
 			assert_non_null(exact);
-			memcpy(exact, input, len);
-			assert_int_equal(toeplitz_hash(tables, exact, len), want);
-			assert_int_equal(toeplitz_hash(fast, exact, len), want);
+			memcpy(exact + 1, input, len);
+			assert_int_equal(toeplitz_hash(tables, exact + 1, len), want);
+			assert_int_equal(toeplitz_hash(fast, exact + 1, len), want);
 			free(exact);
 		}
 		toeplitz_free(tables);
