@@ -36,6 +36,8 @@ text_that_is_not_yaml_is_refused_at_its_place(void **state)
 		{ "overlong UTF-8", "version: 1 # `\xc0\x80\n", "the byte 0xc0", "", NULL },
 		{ "surrogate", "version: 1 # `\xed\xa0\x80\n", "the byte 0xed", "", NULL },
 		{ "control character", "version: 1 # `\x1b[2J\n", "U+001B", "take it out", NULL },
+		{ "byte order mark", "version: 1 # `\xef\xbb\xbf\n", "the control character U+FEFF", "take it out",
+		  NULL },
 		{ "odd line break", "version: 1 # `\xe2\x80\xa8\n", "line break U+2028", "Enter", NULL },
 		{ "open brace", "version: 1\nlog: {level: info\n`", "this is not YAML", "close each '{'", NULL },
 		{ "open quote", "version: 1\nlog: {level: \"info}\n`", "this is not YAML", "close the quotes", NULL },

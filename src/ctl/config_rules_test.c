@@ -221,11 +221,11 @@ static void
 one_too_many_is_said_once(void **state)
 {
 	static const struct {
-		const char *list, *entry, *msg;
+		const char *list, *keys, *msg;
 		unsigned most;
 	} rows[] = {
-		{ "adapters", "- {name: a%u, uplink: null}\n", "16 are the most of adapters", 16 },
-		{ "switches", "- {name: s%u, kind: internal}\n", "64 are the most of switches", 64 },
+		{ "adapters", "uplink: null", "16 are the most of adapters", 16 },
+		{ "switches", "kind: internal", "64 are the most of switches", 64 },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -236,7 +236,8 @@ one_too_many_is_said_once(void **state)
 			struct config *c;
 
 			for (unsigned k = 0; k < n; k++)
-				len += (size_t)snprintf(text + len, sizeof(text) - len, rows[i].entry, k);
+				len += (size_t)snprintf(text + len, sizeof(text) - len, "- {name: a%u, %s}\n", k,
+							rows[i].keys);
 			c = config_parse(text, len, &m);
 			assert_int_equal(c != NULL, n == rows[i].most);
 			if (c == NULL) {
@@ -284,6 +285,27 @@ a_mistake_is_said_once(void **state)
 	rows_check(rows);
 }
 
+/* Two values that could not be read are not equal. */
+static void
+two_bad_values_do_not_clash(void **state)
+{
+	static const char *const rows[] = {
+		HEAD PORTS VM("1", ", mac: zero") VM("2", ", mac: zero"),
+		HEAD PORTS VM("1", ", address: none") VM("1b", ", address: none"),
+		HEAD "switches: [{name: 1, kind: internal}, {name: 1, kind: internal}]\n",
+		HEAD "adapters: [{name: a, uplink: x}, {name: b, uplink: x}]\n",
+		HEAD "processors: {cpus: [a, a]}\n",
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct config_mistakes m;
+
+		assert_null(config_parse(rows[i], strlen(rows[i]), &m));
+		assert_int_equal(m.n, 2);
+		config_mistakes_free(&m);
+	}
+}
+
 int
 main(void)
 {
@@ -296,6 +318,7 @@ main(void)
 		cmocka_unit_test(all_mistakes_come_in_the_order_of_the_file),
 		cmocka_unit_test(one_too_many_is_said_once),
 		cmocka_unit_test(a_mistake_is_said_once),
+		cmocka_unit_test(two_bad_values_do_not_clash),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

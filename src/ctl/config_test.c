@@ -45,7 +45,7 @@ static const char full[] =
 	"  - {name: host, nic: tap, interface: flhost, address: 10.77.0.1/24}\n"
 	"  - {name: vm1, nic: tap, netns: flvm1, interface: eth0, address: [10.77.0.11/24, fd00::11/64],\n"
 	"     mac: \"02:F1:00:00:00:01\", queues: 4, mtu: 1400, txqueuelen: 512, vmq_weight: 0, spoof_check: off,\n"
-	"     vlan: {mode: trunk, ids: [10, 20-22, 4094], native: 10}}\n"
+	"     vlan: {mode: trunk, ids: [10, 20-22, 30, 31, 4094], native: 10}}\n"
 	"  static:\n"
 	"  - {mac: 02:f1:00:00:00:aa, vlan: 21, port: vm1}\n"
 	"  - {mac: 02:f1:00:00:00:bb, port: wire}\n"
@@ -102,8 +102,8 @@ each_key_reaches_its_field(void **state)
 	assert_false(vm1->spoof_check);
 	assert_int_equal(vm1->vlan.mode, VLAN_TRUNK);
 	assert_int_equal(vm1->vlan.native, 10);
-	/* VLANs 10, 20, 21, 22 in word 0; 4094 is bit 62 of word 63. */
-	assert_int_equal(vm1->vlan.allowed[0], 0x700400);
+	/* VLANs 10, 20 to 22, 30 and 31 in word 0; 4094 is bit 62 of word 63. */
+	assert_int_equal(vm1->vlan.allowed[0], 0xc0700400);
 	assert_int_equal(vm1->vlan.allowed[63], UINT64_C(1) << 62);
 	assert_int_equal(c->ports[2].sw, 1);
 	assert_int_equal(c->ports[2].vlan.mode, VLAN_ACCESS);
