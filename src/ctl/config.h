@@ -129,7 +129,8 @@ struct config_mistakes {
 
 /*
  * Parses and checks len bytes. Returns a configuration that the caller frees with config_free, or NULL and at least one
- * mistake: all of them, in the order of the file, not only the first. Never touches the system: whether interfaces exist is said when it is applied.
+ * mistake: all of them, in the order of the file, not only the first. mistakes (may be NULL) is filled in both cases. Asks the
+ * system only for its number of CPUs, a default: whether interfaces exist is said when it is applied.
  */
 struct config *config_parse(const char *text, size_t len, struct config_mistakes *mistakes);
 void config_free(struct config *config);
@@ -143,4 +144,7 @@ char *config_mistakes_text(const struct config_mistakes *mistakes, const char *f
  * config_parse(config_emit(c)) gives an equal configuration.
  */
 char *config_emit(const struct config *config);
+
+/* A second one that says the same, text too. The caller frees it with config_free. NULL without memory. */
+struct config *config_copy(const struct config *config);
 #endif
