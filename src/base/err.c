@@ -84,7 +84,7 @@ err_nearest(const char *word, const char *const *words, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		unsigned d = edit_distance(word, words[i]);
 
-		if (d < best_distance && d * 2 <= strlen(word) + 1) {
+		if (d < best_distance && d * 2 <= strlen(word)) {
 			best = words[i];
 			best_distance = d;
 		}
