@@ -23,6 +23,7 @@
 #define BUSY_GAP_US 100           /* a burst this soon after the last one means load */
 #define BLIND_MIN_US 50           /* uplinks without a descriptor: scan from 50 us ... */
 #define BLIND_MAX_US 5000         /* ... to 5 ms while quiet */
+#define SAMPLE_GAP_NS (150 * NSEC_PER_MS) /* as processor.c: shorter windows show time slices. Our choice */
 
 static void
 count_full(struct frontend *fe, const struct rxring *r, const struct lane *lane, struct rte_mbuf *m)
@@ -268,4 +269,28 @@ frontend_cpu_ns(const struct frontend *fe)
 	if (!fe->threaded || pthread_getcpuclockid(fe->thread, &clock) != 0 || clock_gettime(clock, &ts) != 0)
 		return 0;
 	return (uint64_t)ts.tv_sec * NSEC_PER_S + (uint64_t)ts.tv_nsec;
+}
+
+void
+frontend_sample(struct frontend *fe)
+{
+	uint64_t now = clock_ns();
+
+	if (!fe->threaded || now - fe->sample[0].at_ns < SAMPLE_GAP_NS)
+		return;
+	fe->sample[1] = fe->sample[0];
+	fe->sample[0].at_ns = now;
+	fe->sample[0].cpu_ns = frontend_cpu_ns(fe);
+}
+
+double
+frontend_load(const struct frontend *fe)
+{
+	double percent;
+
+	if (fe->sample[1].at_ns == 0)
+		return 0;
+	percent = 100.0 * (double)(fe->sample[0].cpu_ns - fe->sample[1].cpu_ns) /
+		  (double)(fe->sample[0].at_ns - fe->sample[1].at_ns);
+	return percent > 100 ? 100 : percent;
 }

@@ -33,6 +33,10 @@ struct frontend {
 	int epfd, wake_fd;
 	_Atomic bool stop;
 
+	struct {
+		uint64_t at_ns, cpu_ns;
+	} sample[2]; /* control only; [0] is the newest */
+
 	/* Written by: the lane that polls. */
 	counter packets, bursts, wakeups;
 };
@@ -59,4 +63,10 @@ unsigned frontend_poll(struct frontend *fe, const struct lane *lane);
 
 /* CPU time of the thread so far, ns; 0 when inline. Control. */
 uint64_t frontend_cpu_ns(const struct frontend *fe);
+
+/* Takes a sample of that time; about every half second. Control. */
+void frontend_sample(struct frontend *fe);
+
+/* Percent of a core that the thread used between the last two samples, which lie at least 150 ms apart. Control. */
+double frontend_load(const struct frontend *fe);
 #endif

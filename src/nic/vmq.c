@@ -7,9 +7,9 @@
 
 #include "plan/vmq.h"
 
-static int
-usable_processors(const char *adapter, const struct adapter_settings *settings, unsigned *usable, size_t *n,
-		  struct err *err)
+int
+vmq_processors(const char *adapter, const struct adapter_settings *settings, unsigned *usable, size_t *n,
+	       struct err *err)
 {
 	struct plan_cpu cpus[PROCESSORS_MAX];
 	int ret;
@@ -42,7 +42,7 @@ vmq_base(const char *adapter, const struct adapter_settings *settings, unsigned 
 {
 	unsigned usable[PROCESSORS_MAX];
 	size_t n;
-	int ret = usable_processors(adapter, settings, usable, &n, err);
+	int ret = vmq_processors(adapter, settings, usable, &n, err);
 
 	*base = ret == 0 ? usable[0] : 0;
 	return ret;
@@ -98,7 +98,7 @@ vmq_decide(const struct adapter *a, struct vmq_outcome *out, struct err *err)
 		free(vports);
 		return err_set(err, ret, "adapter '%s': no memory for VM queues", a->name);
 	}
-	ret = usable_processors(a->name, &a->settings, usable, &n_usable, err);
+	ret = vmq_processors(a->name, &a->settings, usable, &n_usable, err);
 	if (ret < 0) {
 		vmq_outcome_free(out);
 		free(vports);

@@ -24,6 +24,13 @@ struct vmq_outcome {
 int vmq_decide(const struct adapter *a, struct vmq_outcome *out, struct err *err);
 void vmq_outcome_free(struct vmq_outcome *out);
 
+/*
+ * The processors that VM queues may stand on: fills usable[0..*n), room for PROCESSORS_MAX; the first is the base. Returns 0, or
+ * -EINVAL with err.
+ */
+int vmq_processors(const char *adapter, const struct adapter_settings *settings, unsigned *usable, size_t *n,
+		   struct err *err);
+
 /* Whether settings fit the host; *base: the processor of the default queue. Returns 0, or -EINVAL with err. */
 int vmq_base(const char *adapter, const struct adapter_settings *settings, unsigned *base, struct err *err);
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 static unsigned lanes = 1;
+static struct vport_totals gone; /* control */
 
 void
 vport_set_lanes(unsigned n)
@@ -28,6 +29,12 @@ vport_init(struct vport *vp, const char *name)
 void
 vport_fini(struct vport *vp)
 {
+	struct vport_totals last;
+
+	if (vp->stats == NULL)
+		return;
+	vport_sum(vp, &last);
+	vport_totals_add(&gone, &last);
 	free(vp->stats);
 	vp->stats = NULL;
 }
@@ -53,4 +60,25 @@ vport_sum(const struct vport *vp, struct vport_totals *out)
 			out->drops[r] += rx + tx;
 		}
 	}
+}
+
+void
+vport_totals_add(struct vport_totals *a, const struct vport_totals *b)
+{
+	a->rx_packets += b->rx_packets;
+	a->rx_bytes += b->rx_bytes;
+	a->copies += b->copies;
+	a->tx_offered += b->tx_offered;
+	a->tx_packets += b->tx_packets;
+	a->tx_bytes += b->tx_bytes;
+	a->rx_dropped += b->rx_dropped;
+	a->tx_dropped += b->tx_dropped;
+	for (unsigned r = 0; r < DROP_REASON_COUNT; r++)
+		a->drops[r] += b->drops[r];
+}
+
+void
+vport_sum_gone(struct vport_totals *out)
+{
+	*out = gone;
 }

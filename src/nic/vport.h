@@ -51,6 +51,12 @@ void vport_fini(struct vport *vp);
 /* Control; any time. */
 void vport_sum(const struct vport *vp, struct vport_totals *out);
 
+/* Adds b to a. */
+void vport_totals_add(struct vport_totals *a, const struct vport_totals *b);
+
+/* The books of all vports that are no more: their peers' books speak of the same frames. Control. */
+void vport_sum_gone(struct vport_totals *out);
+
 /* A frame that vp's sender gave us ends here. Its bytes stay the sender's. Lanes. */
 static inline void
 drop_rx(struct vport *vp, unsigned lane, enum drop_reason why)
