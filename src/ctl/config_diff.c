@@ -210,16 +210,16 @@ name_object(const struct config *config, enum config_items items, const void *it
 
 	switch (items) {
 	case ITEMS_ADAPTERS:
-		snprintf(out, OBJECT_LEN, "adapter %s", ((const struct config_adapter *)item)->name);
+		snprintf(out, OBJECT_LEN, "adapter %.31s", ((const struct config_adapter *)item)->name);
 		break;
 	case ITEMS_SWITCHES:
-		snprintf(out, OBJECT_LEN, "switch %s", ((const struct config_switch *)item)->name);
+		snprintf(out, OBJECT_LEN, "switch %.31s", ((const struct config_switch *)item)->name);
 		break;
 	case ITEMS_PORTS:
-		snprintf(out, OBJECT_LEN, "port %s", ((const struct config_port *)item)->name);
+		snprintf(out, OBJECT_LEN, "port %.31s", ((const struct config_port *)item)->name);
 		break;
 	default:
-		snprintf(out, OBJECT_LEN, "static entry %s, VLAN %u of switch %s", mac_format(&s->mac, mac), s->vlan,
+		snprintf(out, OBJECT_LEN, "static entry %s, VLAN %u of switch %.31s", mac_format(&s->mac, mac), s->vlan,
 			 config->switches[s->sw].name);
 	}
 }
