@@ -24,11 +24,8 @@
 #include <sched.h>
 #include <stdio.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <rte_lcore.h>
 
 #include "base/clock.h"
 #include "base/qsbr.h"
@@ -86,10 +83,11 @@ worker_source(struct worker *w, struct queue *q, struct source *s)
 }
 
 static bool
-worth_a_look(const struct source *s)
+worth_a_look(struct source *s)
 {
-	return s != NULL &&
-	       (s->fd < 0 || atomic_load_explicit(&((struct source *)(uintptr_t)s)->ready, memory_order_relaxed));
+	if (s == NULL)
+		return false;
+	return s->fd < 0 ? s->ops->pending(s) : atomic_load_explicit(&s->ready, memory_order_relaxed);
 }
 
 static unsigned
@@ -252,11 +250,8 @@ worker_main(void *arg)
 	struct processor *p = arg;
 	struct worker w;
 
-	rte_thread_register(); /* for mempool caches; it can only fail by being one thread too many, then there is none */
-	prctl(PR_SET_TIMERSLACK, 1);
+	p->tid = lane_enter(&p->lane);
 	worker_init(&w, p);
-	p->tid = gettid();
-	qsbr_online(p->lane.reader);
 	while (!atomic_load_explicit(&p->stop, memory_order_relaxed)) {
 		uint64_t pause_ns;
 		unsigned n;
@@ -277,8 +272,7 @@ worker_main(void *arg)
 		if (pause_ns > 0)
 			sleep_ns(&w, pause_ns);
 	}
-	qsbr_offline(p->lane.reader);
-	rte_thread_unregister();
+	lane_leave(&p->lane);
 	return NULL;
 }
 

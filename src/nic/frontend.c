@@ -6,12 +6,10 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <rte_ethdev.h>
-#include <rte_lcore.h>
 
 #include "base/clock.h"
 #include "base/qsbr.h"
@@ -135,10 +133,7 @@ frontend_main(void *arg)
 	uint64_t busy_gap = clock_us_to_cycles(BUSY_GAP_US), last = 0;
 	unsigned blind_us = BLIND_MIN_US;
 
-	rte_thread_register();
-	prctl(PR_SET_TIMERSLACK, 1);
-	fe->tid = gettid();
-	qsbr_online(fe->lane.reader);
+	fe->tid = lane_enter(&fe->lane);
 	while (!atomic_load_explicit(&fe->stop, memory_order_relaxed)) {
 		unsigned n = frontend_poll(fe, &fe->lane);
 		uint64_t now = clock_cycles();
@@ -157,8 +152,7 @@ frontend_main(void *arg)
 			wait_for_frames(fe, &blind_us);
 		}
 	}
-	qsbr_offline(fe->lane.reader);
-	rte_thread_unregister();
+	lane_leave(&fe->lane);
 	return NULL;
 }
 

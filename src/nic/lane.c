@@ -2,8 +2,14 @@
 #include "nic/lane.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <rte_lcore.h>
 
 #include "base/qsbr.h"
 
@@ -41,4 +47,24 @@ lane_fini(struct lane *lane)
 		munmap(b->room, (size_t)PKT_BURST * BURST_ROOM);
 	free(b->seg);
 	free(b->pkt);
+}
+
+int
+lane_enter(struct lane *lane)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	rte_thread_register(); /* it can only fail by being one thread too many: then there is no cache */
+	prctl(PR_SET_TIMERSLACK, 1);
+	syscall(SYS_capset, &header, none);
+	qsbr_online(lane->reader);
+	return gettid();
+}
+
+void
+lane_leave(struct lane *lane)
+{
+	qsbr_offline(lane->reader);
+	rte_thread_unregister();
 }

@@ -30,6 +30,13 @@ struct lane {
 int lane_init(struct lane *lane, unsigned id);
 void lane_fini(struct lane *lane);
 
+/*
+ * First and last thing in the thread of a lane: a DPDK thread with a mempool cache, precise short sleeps, online in QSBR, and
+ * without any capability, since it touches what guests and the wire send. Returns the Linux thread id.
+ */
+int lane_enter(struct lane *lane);
+void lane_leave(struct lane *lane);
+
 static inline uint8_t *
 burst_room(const struct burst *b, unsigned i)
 {
