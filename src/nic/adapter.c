@@ -74,13 +74,14 @@ plan_free(const struct rxplan *plan)
 	free((void *)(uintptr_t)plan);
 }
 
-static void
+static bool
 wait_until_passed(struct rxring *r, uint64_t position)
 {
 	uint64_t end = clock_ns() + DRAIN_MAX_NS;
 
 	while (!rxring_passed(r, position) && clock_ns() < end)
 		usleep(50);
+	return rxring_passed(r, position);
 }
 
 static void
@@ -303,7 +304,6 @@ adapter_new(const char *name, enum uplink_type type, const char *arg, unsigned m
 		goto free_adapter;
 	if (start_queues(a, ingress, err) < 0)
 		goto close_uplink;
-	a->was_present = true;
 	return a;
 
 close_uplink:
@@ -340,14 +340,16 @@ adapter_start(struct adapter *a, struct err *err)
 	return adapter_replan(a, err);
 }
 
-/* Waits until no ring holds a frame in the uplink's buffers. */
-static void
+/* Waits until no ring holds a frame in the uplink's buffers. False: some still do. */
+static bool
 drain(struct adapter *a)
 {
-	wait_until_passed(a->default_ring, rxring_position(a->default_ring));
+	bool empty = wait_until_passed(a->default_ring, rxring_position(a->default_ring));
+
 	for (unsigned i = 0; i < a->n_members; i++)
 		if (a->members[i]->ring != NULL)
-			wait_until_passed(a->members[i]->ring, rxring_position(a->members[i]->ring));
+			empty &= wait_until_passed(a->members[i]->ring, rxring_position(a->members[i]->ring));
+	return empty;
 }
 
 void
@@ -359,25 +361,41 @@ adapter_stop(struct adapter *a)
 	queue_move(a->default_queue, PROCESSOR_NONE);
 }
 
+static void
+find_again(struct adapter *a)
+{
+	struct err err;
+
+	if (keep_link_up(a->uplink.arg, &err) == 0 && uplink_open(&a->uplink, a->mtu, &err) == 0) {
+		frontend_refresh(&a->frontend);
+		log_info("uplink came back adapter=%s interface=%s", a->name, a->uplink.arg);
+	} else if (!a->told) {
+		log_warn("uplink is there but cannot be opened adapter=%s reason=\"%s\"", a->name, err.msg);
+		a->told = true;
+	}
+}
+
+/*
+ *	present		its interface went away: no lane may use it any more -> leaving
+ *	leaving		frames in rings still lie in its buffers; when they are gone, close -> absent
+ *	absent		an interface of that name exists: open -> present
+ */
 void
 adapter_tend(struct adapter *a)
 {
-	bool present = uplink_port(&a->uplink) != UPLINK_ABSENT, exists = uplink_exists(&a->uplink);
-
-	if (present && (!exists || uplink_is_replaced(&a->uplink))) {
+	if (uplink_port(&a->uplink) != UPLINK_ABSENT) {
+		if (!uplink_is_replaced(&a->uplink))
+			return;
 		uplink_detach(&a->uplink);
-		drain(a);
-		uplink_close(&a->uplink);
+		a->leaving = true;
 		log_warn("uplink went away adapter=%s interface=%s", a->name, a->uplink.arg);
-	} else if (!present && exists) {
-		struct err err;
-
-		if (keep_link_up(a->uplink.arg, &err) == 0 && uplink_open(&a->uplink, a->mtu, &err) == 0) {
-			frontend_refresh(&a->frontend);
-			log_info("uplink came back adapter=%s interface=%s", a->name, a->uplink.arg);
-		} else if (a->was_present) {
-			log_warn("uplink is there but cannot be opened adapter=%s reason=\"%s\"", a->name, err.msg);
-		}
 	}
-	a->was_present = uplink_port(&a->uplink) != UPLINK_ABSENT;
+	if (a->leaving) {
+		if (!drain(a))
+			return;
+		uplink_close(&a->uplink);
+		a->leaving = a->told = false;
+	}
+	if (uplink_exists(&a->uplink))
+		find_again(a);
 }

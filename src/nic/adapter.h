@@ -52,7 +52,8 @@ struct adapter {
 	unsigned n_members;
 	uint64_t arrivals;
 	unsigned ring_names;
-	bool was_present; /* for telling link events once */
+	bool leaving; /* its uplink went away and is not closed yet: adapter_tend */
+	bool told;    /* that it cannot be opened again, once */
 };
 
 /*
