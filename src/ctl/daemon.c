@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "ctl/eal.h"
 #include "ctl/notify.h"
+#include "ctl/privilege.h"
 
 #define TEND_MS 500 /* how soon a lost interface is noticed; also the window of processor loads */
 #define SOCKET_MODE 0660
@@ -129,6 +130,8 @@ daemon_start(struct daemon *d, const struct options *o, struct err *err)
 	if (config == NULL)
 		return err->code;
 	ret = eal_start(o->hugepages, config->n_adapters, err);
+	if (ret == 0)
+		ret = privilege_drop(config, err);
 	if (ret == 0)
 		ret = host_start(&d->host, config, &host_options, err);
 	if (ret < 0) {

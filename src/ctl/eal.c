@@ -21,6 +21,8 @@
 #define BASE_MB 64
 #define ADAPTER_MB 32
 #define SPARE_ADAPTERS 3
+/* Two sockets with 1000 RPC clients each, and 1024 ports with 16 queues. */
+#define FILES_MAX 20480
 
 /* libxdp tells at each start that there is no bpffs and what it does instead. Errors come back as errno. */
 static int
@@ -35,16 +37,26 @@ xdp_quiet(enum libxdp_print_level level, const char *fmt, va_list ap)
 	return 0;
 }
 
+/* As far as we may: without CAP_SYS_RESOURCE the hard limit is the end. */
+static void
+raise_files(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur >= FILES_MAX)
+		return;
+	files.rlim_cur = FILES_MAX < files.rlim_max ? FILES_MAX : files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+}
+
 int
 eal_start(bool hugepages, unsigned n_adapters, struct err *err)
 {
-	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
-	char lcores[32], megabytes[16], program[] = "fairleadd", *argv[12];
+	char lcores[32], megabytes[16], program[] = "fairleadd", *argv[14];
 	cpu_set_t cpus;
 	int argc = 0, ret;
 
-	/* The kernel books AF_XDP's buffers against this limit (Documentation/networking/af_xdp.rst). */
-	setrlimit(RLIMIT_MEMLOCK, &unlimited);
+	raise_files();
 	libbpf_set_print(bpf_quiet);
 	libxdp_set_print(xdp_quiet);
 	sched_getaffinity(0, sizeof(cpus), &cpus);
@@ -62,6 +74,7 @@ eal_start(bool hugepages, unsigned n_adapters, struct err *err)
 	argv[argc++] = "--no-telemetry";
 	argv[argc++] = "--no-shconf";
 	argv[argc++] = "--log-level=*:error";
+	argv[argc++] = "--log-level=pmd.net.af_xdp:critical"; /* or it complains of each interface that is deleted */
 	argv[argc++] = "-m";
 	argv[argc++] = megabytes;
 	if (hugepages)
