@@ -42,7 +42,7 @@ ref_name(const struct config *config, const struct config_bind *bind, const char
 		return config->ports[index].name;
 	if (bind->ref == REF_PORT)
 		index = config->switches[parent].adapter;
-	return index >= 0 ? config->adapters[index].name : "none";
+	return index >= 0 ? config->adapters[index].name : "";
 }
 
 static bool
@@ -56,7 +56,7 @@ vlans_empty(const uint64_t *set)
 
 /* Whether nothing was said and nothing is meant. */
 static bool
-is_none(const struct schema_key *key, const char *object)
+is_left_out(const struct schema_key *key, const char *object)
 {
 	const struct config_bind *bind = key->bind;
 	const char *field = object + bind->offset;
@@ -85,7 +85,7 @@ print_list(FILE *out, const struct schema_key *key, const char *object)
 	}
 }
 
-/* One value in words, without the quotes of YAML; NULL without memory. The caller frees. */
+/* One value in words, without the quotes of YAML; empty: left out. NULL without memory. The caller frees. */
 static char *
 value_text(const struct config *config, const struct schema_key *key, const char *object, unsigned parent)
 {
@@ -98,13 +98,11 @@ value_text(const struct config *config, const struct schema_key *key, const char
 		return NULL;
 	if (bind->ref != REF_NONE)
 		fputs(ref_name(config, bind, object, parent), out);
-	else if (is_none(key, object))
-		fputs("none", out);
 	else if (key->type == SCHEMA_LIST)
 		print_list(out, key, object);
-	else if (key->type == SCHEMA_VLAN_SET)
+	else if (key->type == SCHEMA_VLAN_SET && !is_left_out(key, object))
 		config_vlan_print(out, (const uint64_t *)(const void *)(object + bind->offset));
-	else
+	else if (!is_left_out(key, object))
 		config_value_print(out, key, key->type, object + bind->offset);
 	if (fclose(out) != 0) {
 		free(text);

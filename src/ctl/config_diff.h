@@ -15,10 +15,9 @@ enum config_difference_kind {
 
 struct config_difference {
 	enum config_difference_kind kind;
-	const char *object; /* "port vm1", "processors" */
-	const char *key;    /* "vlan.id"; NULL unless CONFIG_CHANGED */
-	const char *first,
-		*second; /* its values as the file has them, "none" for one that is left out and has no default */
+	const char *object;         /* "port vm1", "processors" */
+	const char *key;            /* "vlan.id"; NULL unless CONFIG_CHANGED */
+	const char *first, *second; /* its values as the file has them; empty: left out, and without a default */
 };
 
 /*

@@ -56,7 +56,8 @@ note(void *arg, const struct config_difference *d)
 	size_t len = strlen(text);
 
 	if (d->kind == CONFIG_CHANGED)
-		snprintf(text + len, 1024 - len, "%s %s: %s to %s\n", d->object, d->key, d->first, d->second);
+		snprintf(text + len, 1024 - len, "%s %s: %s to %s\n", d->object, d->key,
+			 d->first[0] != '\0' ? d->first : "-", d->second[0] != '\0' ? d->second : "-");
 	else
 		snprintf(text + len, 1024 - len, "%s %s\n", d->object, kind[d->kind]);
 }
@@ -69,25 +70,25 @@ each_difference_is_told_with_its_object_and_values(void **state)
 	} rows[] = {
 		{ "count: 4", "count: 5", "processors count: 4 to 5\n" },
 		{ "count: 4}", "count: 4, idle: poll}", "processors idle: sleep to poll\n" },
-		{ "count: 4}", "count: 4, cpus: [0, 1]}", "processors cpus: none to 0, 1\n" },
+		{ "count: 4}", "count: 4, cpus: [0, 1]}", "processors cpus: - to 0, 1\n" },
 		{ "version: 1", "version: 1\nlog: {level: debug}", "log level: info to debug\n" },
 		{ "eth7\"}", "eth7\", mode: vmq}", "adapter wire mode: none to vmq\n" },
-		{ "eth7\"}", "eth7\", base_processor: 0}", "adapter wire base_processor: none to 0\n" },
-		{ "eth7\"}", "eth7\", speed: 2500M}", "adapter wire speed: none to 2500M\n" },
+		{ "eth7\"}", "eth7\", base_processor: 0}", "adapter wire base_processor: - to 0\n" },
+		{ "eth7\"}", "eth7\", speed: 2500M}", "adapter wire speed: - to 2500M\n" },
 		{ "eth7", "eth8", "adapter wire uplink: af_xdp:eth7 to af_xdp:eth8\n" },
 		{ "- name: ext\n", "- name: ext\n  ageing_s: 10\n", "switch ext ageing_s: 300 to 10\n" },
 		{ "kind: external\n  uplink: wire", "kind: external\n  uplink: wire", "" },
 		{ "vm2", "vm3", "port vm2 gone\nport vm3 added\n" },
 		{ "02:f1:00:00:00:01", "02:f1:00:00:00:05", "port vm1 mac: 02:f1:00:00:00:01 to 02:f1:00:00:00:05\n" },
-		{ ", mac: \"02:f1:00:00:00:01\"", "", "port vm1 mac: 02:f1:00:00:00:01 to none\n" },
+		{ ", mac: \"02:f1:00:00:00:01\"", "", "port vm1 mac: 02:f1:00:00:00:01 to -\n" },
 		{ "address: 10.77.0.1/24", "address: [10.77.0.1/24, \"fd00::1/64\"]",
 		  "port vm1 address: 10.77.0.1/24 to 10.77.0.1/24, fd00::1/64\n" },
 		{ "netns: b, interface: eth0}", "netns: b, interface: eth0, vlan: {mode: access, id: 9}}",
-		  "port vm2 vlan.mode: untagged to access\nport vm2 vlan.id: none to 9\n" },
+		  "port vm2 vlan.mode: untagged to access\nport vm2 vlan.id: - to 9\n" },
 		{ "netns: b, interface: eth0}", "netns: b, interface: eth0, vlan: {mode: trunk, ids: [4, 6-8]}}",
-		  "port vm2 vlan.mode: untagged to trunk\nport vm2 vlan.ids: none to [4, 6-8]\n" },
+		  "port vm2 vlan.mode: untagged to trunk\nport vm2 vlan.ids: - to [4, 6-8]\n" },
 		{ "netns: b", "netns: c", "port vm2 netns: b to c\n" },
-		{ "netns: b, ", "", "port vm2 netns: b to none\n" },
+		{ "netns: b, ", "", "port vm2 netns: b to -\n" },
 		{ "vm2, nic", "vm2, spoof_check: off, nic", "port vm2 spoof_check: on to off\n" },
 		{ "port: wire", "port: vm2",
 		  "static entry 02:f1:00:00:00:09, VLAN 0 of switch ext port: wire to vm2\n" },
