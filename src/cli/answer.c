@@ -66,7 +66,7 @@ print_config(FILE *out, const json_t *result)
 
 	fputs(text == NULL ? "" : text, out);
 	json_array_foreach(json_object_get(result, "drift"), i, line)
-		fprintf(out, "# not in the file: %s\n", json_is_string(line) ? json_string_value(line) : "");
+		fprintf(out, "# %s\n", json_is_string(line) ? json_string_value(line) : "");
 }
 
 static void

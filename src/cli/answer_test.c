@@ -143,8 +143,8 @@ static void
 the_running_configuration_is_yaml_and_drift_a_comment(void **state)
 {
 	expect("config.show", "{}",
-	       "{\"text\":\"version: 1\\n\",\"file\":\"f\",\"drift\":[\"port vm1: vlan 10, not 20\"]}",
-	       "version: 1\n# not in the file: port vm1: vlan 10, not 20\n");
+	       "{\"text\":\"version: 1\\n\",\"file\":\"f\",\"drift\":[\"port vm1: vlan.id is 10, in the file 20\"]}",
+	       "version: 1\n# port vm1: vlan.id is 10, in the file 20\n");
 }
 
 static void

@@ -3,6 +3,7 @@
 
 static const char *const idle_states[] = { "running", "sleeping", "stopped", NULL };
 static const char *const link_states[] = { "up", "down", NULL };
+static const char *const port_states[] = { "up", "down", "gone", "unknown", NULL };
 static const char *const backings[] = { "software", "hardware", NULL };
 static const char *const adapter_modes[] = { "none", "rss", "vmq", NULL };
 static const char *const switch_kinds[] = { "external", "internal", "private", NULL };
@@ -67,8 +68,9 @@ const struct schema_key adapter_columns[] = { ADAPTER_KEYS, { NULL } };
 const struct schema_key adapter_details[] = {
 	ADAPTER_KEYS,
 	{ "driver", SCHEMA_STRING, .help = "DPDK driver of the uplink" },
-	{ "front_end", SCHEMA_BOOL, .help = "a thread of its own does what the NIC's silicon would" },
-	{ "front_end_percent", SCHEMA_INT, .unit = "%", .help = "its time at work; shown apart from the processors" },
+	{ "front_end_thread", SCHEMA_BOOL, .help = "a thread of its own does what the NIC's silicon would" },
+	{ "front_end_percent", SCHEMA_INT, .unit = "%",
+	  .help = "the front end's time at work, of a core; null: it is its processor's" },
 	{ "base_processor", SCHEMA_INT, .help = "first processor for its VM queues" },
 	{ "max_processors", SCHEMA_INT, .help = "how many processors they may use" },
 	{ "dynamic", SCHEMA_BOOL, .help = "queues are moved by load" },
@@ -107,23 +109,24 @@ const struct schema_key switch_details[] = {
 	{ NULL },
 };
 
-#define PORT_KEYS                                                                                     \
-	{ "name", SCHEMA_NAME, .help = "the port" }, { "switch", SCHEMA_NAME, .help = "its switch" }, \
-		{ "nic", SCHEMA_ENUM, .choices = nic_kinds, .help = "what is plugged in" },           \
-		{ "path", SCHEMA_ENUM, .choices = paths,                                              \
-		  .help = "the way of its frames: vf, vf-switched or synthetic" },                    \
-		{ "state", SCHEMA_ENUM, .choices = link_states, .help = "its link" },                 \
-		{ "mac", SCHEMA_MAC, .help = "its address; null until one is known" },                \
-		{ "vlan", SCHEMA_INT, .help = "access or native VLAN; 0: untagged" },                 \
-		{ "queues", SCHEMA_INT, .help = "number of its queues" },                             \
-		{ "rx_packets", SCHEMA_INT, .unit = "packets", .help = "that it received" },          \
-		{ "rx_bytes", SCHEMA_INT, .unit = "bytes", .help = "that it received" },              \
-		{ "tx_packets", SCHEMA_INT, .unit = "packets", .help = "that it sent" },              \
-		{ "tx_bytes", SCHEMA_INT, .unit = "bytes", .help = "that it sent" },                  \
-		{ "drops", SCHEMA_INT, .unit = "packets",                                             \
-		  .help = "all reasons; `fairlead drops PORT` tells them apart" },                    \
-	{                                                                                             \
-		"ipsec", SCHEMA_ENUM, .choices = ipsec_states, .help = "who does its IPsec"           \
+#define PORT_KEYS                                                                                          \
+	{ "name", SCHEMA_NAME, .help = "the port" }, { "switch", SCHEMA_NAME, .help = "its switch" },      \
+		{ "nic", SCHEMA_ENUM, .choices = nic_kinds, .help = "what is plugged in" },                \
+		{ "path", SCHEMA_ENUM, .choices = paths,                                                   \
+		  .help = "the way of its frames: vf, vf-switched or synthetic" },                         \
+		{ "state", SCHEMA_ENUM, .choices = port_states,                                            \
+		  .help = "its link; gone: the interface was deleted, and is made again once it can be" }, \
+		{ "mac", SCHEMA_MAC, .help = "its address; null until one is known" },                     \
+		{ "vlan", SCHEMA_INT, .help = "access or native VLAN; 0: untagged" },                      \
+		{ "queues", SCHEMA_INT, .help = "number of its queues" },                                  \
+		{ "rx_packets", SCHEMA_INT, .unit = "packets", .help = "that it received" },               \
+		{ "rx_bytes", SCHEMA_INT, .unit = "bytes", .help = "that it received" },                   \
+		{ "tx_packets", SCHEMA_INT, .unit = "packets", .help = "that it sent" },                   \
+		{ "tx_bytes", SCHEMA_INT, .unit = "bytes", .help = "that it sent" },                       \
+		{ "drops", SCHEMA_INT, .unit = "packets",                                                  \
+		  .help = "all reasons; `fairlead drops PORT` tells them apart" },                         \
+	{                                                                                                  \
+		"ipsec", SCHEMA_ENUM, .choices = ipsec_states, .help = "who does its IPsec"                \
 	}
 
 const struct schema_key port_columns[] = { PORT_KEYS, { NULL } };
@@ -141,10 +144,10 @@ const struct schema_key port_details[] = {
 };
 
 const struct schema_key vmq_columns[] = {
-	{ "queue", SCHEMA_INT, .help = "number of the queue" },
+	{ "queue", SCHEMA_INT, .help = "number of the queue, as in `queue list`" },
 	{ "port", SCHEMA_NAME, .help = "the port that it is for; null: the adapter's default queue" },
 	{ "mac", SCHEMA_MAC, .help = "address of its receive filter; null: whatever no filter takes" },
-	{ "vlan", SCHEMA_INT, .help = "VLAN of its receive filter; 0: untagged" },
+	{ "vlan", SCHEMA_INT, .help = "VLAN of its receive filter; 0: untagged; null: any" },
 	{ "processor", SCHEMA_INT, .help = "the one processor that serves it now" },
 	{ "dynamic", SCHEMA_BOOL, .help = "moved by load" },
 	{ NULL },
@@ -173,26 +176,32 @@ const struct schema_key drop_columns[] = {
 	{ NULL },
 };
 
-#define BOOK_KEYS                                                                                                    \
-	{ "offered", SCHEMA_INT, .unit = "packets", .help = "frames that came in" },                                 \
-		{ "copies", SCHEMA_INT, .unit = "packets", .help = "copies that flooding made of them" },            \
-		{ "delivered", SCHEMA_INT, .unit = "packets", .help = "frames and copies that reached a receiver" }, \
-		{ "dropped", SCHEMA_INT, .unit = "packets", .help = "frames and copies that did not, all reasons" }, \
-		{ "held", SCHEMA_INT, .unit = "packets", .help = "frames and copies on their way" },                 \
-	{                                                                                                            \
-		"balanced", SCHEMA_BOOL, .help = "offered + copies = delivered + dropped + held"                     \
+#define BOOK_KEYS(what_offered, what_copies, what_delivered, what_dropped)                                      \
+	{ "offered", SCHEMA_INT, .unit = "packets", .help = what_offered },                                     \
+		{ "copies", SCHEMA_INT, .unit = "packets", .help = what_copies },                               \
+		{ "delivered", SCHEMA_INT, .unit = "packets", .help = what_delivered },                         \
+		{ "dropped", SCHEMA_INT, .unit = "packets", .help = what_dropped },                             \
+		{ "held", SCHEMA_INT, .unit = "packets", .help = "on their way while the counters were read" }, \
+	{                                                                                                       \
+		"balanced", SCHEMA_BOOL,                                                                        \
+			.help = "offered + copies = delivered + dropped + held, each from counters of its own"  \
 	}
 
 static const struct schema_key port_books[] = {
 	{ "port", SCHEMA_NAME, .help = "the port, or the adapter" },
-	BOOK_KEYS,
+	BOOK_KEYS("frames that it sent, and frames that were meant for it", "copies that flooding made of what it sent",
+		  "frames and copies that it sent and that were passed on, and frames that it received",
+		  "frames that it sent, or that were meant for it, and that ended here, all reasons"),
 	{ NULL },
 };
 static const struct schema_object port_book = { "books", "the books of one port", port_books };
 
 const struct schema_key book_details[] = {
 	{ "port", SCHEMA_NAME, .help = "the port asked for; null: these are the totals of the host" },
-	BOOK_KEYS,
+	BOOK_KEYS("frames that were sent by anybody; of a port: and those that were meant for it",
+		  "copies that flooding made of them",
+		  "frames and copies that reached a receiver; of a port: and what it sent and was passed on",
+		  "frames and copies that did not, all reasons"),
 	{ "ports", SCHEMA_LIST, SCHEMA_OBJECT, .of = &port_book,
 	  .help = "each port's books; empty when one was asked for" },
 	{ NULL },

@@ -141,6 +141,7 @@ static const struct schema_error apply_errors[] = {
 static const struct schema_error save_errors[] = {
 	{ EACCES, "the file, or its folder, cannot be written" },
 	{ ENOENT, "the daemon was not started with a file" },
+	{ EBUSY, "a change waits for its confirmation" },
 	{ 0 },
 };
 
