@@ -1,0 +1,41 @@
+/* methods.c - which code stands behind which method of the schema; see methods.h. */
+#include "ctl/methods.h"
+
+#include "ctl/handlers.h"
+
+const struct rpc_handler control_methods[] = {
+	{ "processor.list", processor_list },
+	{ "processor.show", processor_show },
+	{ "queue.list", queue_list_all },
+	{ "queue.show", queue_show },
+	{ "queue.move", queue_move_by_hand },
+	{ "adapter.list", adapter_list },
+	{ "adapter.show", adapter_show },
+	{ "switch.list", switch_list },
+	{ "switch.show", switch_show },
+	{ "port.list", port_list },
+	{ "port.show", port_show },
+	{ "port.set", port_set },
+	{ "vmq.list", vmq_list },
+	{ "vmq.show", vmq_show },
+	{ "vmq.enable", vmq_enable },
+	{ "vmq.disable", vmq_disable },
+	{ "vmq.set", vmq_set },
+	{ "drops", drops_list },
+	{ "stats.show", stats_show },
+	{ "config.apply", config_apply },
+	{ "config.show", config_show_running },
+	{ "config.save", config_save },
+	{ NULL },
+};
+
+void
+control_tend(struct control *control)
+{
+	const struct host *host = control->host;
+
+	for (unsigned i = 0; i < host->n_switches; i++)
+		if (host->switches[i]->adapter != NULL)
+			frontend_sample(&host->switches[i]->adapter->frontend);
+	config_apply_tend(control);
+}

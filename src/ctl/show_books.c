@@ -1,0 +1,216 @@
+/*
+ * show_books.c - what became of every frame: the books, and the drops by reason; see handlers.h.
+ *
+ * Every figure is a counter of its own (vport.h); nothing is computed from what is missing. The host as a whole:
+ *
+ *	what senders gave + copies made == what receivers took + drops + held
+ *
+ * On one port, whose sender and whose receiver both have books:
+ *
+ *	given + meant for it + copies == passed on + copies + taken + drops + held
+ *
+ * where the sender's half holds by definition (a frame is passed on unless it is dropped) and the receiver's half is
+ * the test. The switch holds no frame, so held is what the workers have in their hands at the moment of reading.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl/handlers.h"
+
+/* Counters of running workers are not read at one moment: so many tries, so far apart, until all of them agree. Our choice. */
+#define TRIES 5
+#define PAUSE_US 1000
+
+struct book {
+	uint64_t offered, copies, delivered, dropped;
+};
+
+/* ---- which vports there are ---- */
+
+/* The i-th vport of the host: uplinks first, then ports. NULL behind the last. */
+static const struct vport *
+nth_vport(const struct host *host, unsigned i)
+{
+	for (unsigned s = 0; s < host->n_switches; s++) {
+		if (host->switches[s]->adapter == NULL)
+			continue;
+		if (i == 0)
+			return &host->switches[s]->adapter->wire;
+		i--;
+	}
+	return i < host->n_ports ? &host->ports[i]->vport : NULL;
+}
+
+/* ---- one look ---- */
+
+static void
+book_of_port(const struct vport_totals *t, struct book *out)
+{
+	*out = (struct book){
+		.offered = t->rx_packets + t->tx_offered,
+		.copies = t->copies,
+		.delivered = t->rx_packets - t->rx_dropped + t->copies + t->tx_packets,
+		.dropped = t->rx_dropped + t->tx_dropped,
+	};
+}
+
+static void
+book_of_host(const struct host *host, struct book *out)
+{
+	struct vport_totals sum, one;
+	const struct vport *vp;
+
+	vport_sum_gone(&sum);
+	for (unsigned i = 0; (vp = nth_vport(host, i)) != NULL; i++) {
+		vport_sum(vp, &one);
+		vport_totals_add(&sum, &one);
+	}
+	*out = (struct book){
+		.offered = sum.rx_packets,
+		.copies = sum.copies,
+		.delivered = sum.tx_packets,
+		.dropped = sum.rx_dropped + sum.tx_dropped,
+	};
+}
+
+/* vp NULL: the host. */
+static void
+look(const struct host *host, const struct vport *vp, struct book *out)
+{
+	struct vport_totals t;
+
+	if (vp == NULL) {
+		book_of_host(host, out);
+		return;
+	}
+	vport_sum(vp, &t);
+	book_of_port(&t, out);
+}
+
+static int64_t
+missing(const struct book *b)
+{
+	return (int64_t)(b->offered + b->copies - b->delivered - b->dropped);
+}
+
+/* ---- until it agrees ---- */
+
+struct reading {
+	const struct vport *vp; /* NULL: the host */
+	struct book first, now;
+};
+
+/* Looks at all, then again at those that do not agree. */
+static void
+read_all(const struct host *host, struct reading *r, unsigned n)
+{
+	bool again = true;
+
+	for (int try = 0; try < TRIES && again; try++) {
+		if (try > 0)
+			usleep(PAUSE_US);
+		again = false;
+		for (unsigned i = 0; i < n; i++) {
+			if (try > 0 && missing(&r[i].now) == 0)
+				continue;
+			look(host, r[i].vp, &r[i].now);
+			if (try == 0)
+				r[i].first = r[i].now;
+			again |= missing(&r[i].now) != 0;
+		}
+	}
+}
+
+/* Frames that are missing while others pass are on their way; when all stands still they are not, and the books say so. */
+static json_t *
+book_json(const struct reading *r)
+{
+	const struct book *b = &r->now;
+	bool moving = memcmp(&r->first, b, sizeof(*b)) != 0;
+	int64_t held = moving && missing(b) > 0 ? missing(b) : 0;
+
+	return json_pack("{s:s?, s:I, s:I, s:I, s:I, s:I, s:b}", "port", r->vp != NULL ? r->vp->name : NULL, "offered",
+			 (json_int_t)b->offered, "copies", (json_int_t)b->copies, "delivered", (json_int_t)b->delivered,
+			 "dropped", (json_int_t)b->dropped, "held", (json_int_t)held, "balanced", missing(b) == held);
+}
+
+static int
+stats_of_port(const struct host *host, const struct vport *vp, json_t **result, struct err *err)
+{
+	struct reading r = { .vp = vp };
+
+	read_all(host, &r, 1);
+	*result = book_json(&r);
+	return result_join(result, json_pack("{s:[]}", "ports"), err);
+}
+
+static int
+stats_of_host(const struct host *host, json_t **result, struct err *err)
+{
+	struct reading *r = calloc(host->n_switches + host->n_ports + 2, sizeof(*r));
+	json_t *ports = json_array();
+	unsigned n = 1;
+
+	if (r == NULL) {
+		json_decref(ports);
+		return result_done(result, err);
+	}
+	for (; (r[n].vp = nth_vport(host, n - 1)) != NULL; n++)
+		;
+	read_all(host, r, n);
+	*result = book_json(&r[0]);
+	for (unsigned i = 1; i < n; i++)
+		list_add(&ports, book_json(&r[i]));
+	free(r);
+	return result_join(result, json_pack("{s:o}", "ports", ports), err);
+}
+
+int
+stats_show(void *ctx, const json_t *params, json_t **result, struct err *err)
+{
+	const struct host *host = ((const struct control *)ctx)->host;
+	const struct vport *vp;
+
+	if (json_object_get(params, "port") == NULL)
+		return stats_of_host(host, result, err);
+	vp = named_vport(host, params, err);
+	return vp != NULL ? stats_of_port(host, vp, result, err) : -ENOENT;
+}
+
+/* ---- drops ---- */
+
+/* with_zero: the reasons that never happened, too. */
+static void
+add_drops(json_t **list, const struct vport *vp, bool with_zero)
+{
+	struct vport_totals t;
+
+	vport_sum(vp, &t);
+	for (unsigned r = 0; r < DROP_REASON_COUNT; r++)
+		if (with_zero || t.drops[r] != 0)
+			list_add(list,
+				 json_pack("{s:s, s:s, s:I, s:s}", "port", vp->name, "reason", drop_reason_name(r),
+					   "count", (json_int_t)t.drops[r], "means", drop_reason_text(r)));
+}
+
+int
+drops_list(void *ctx, const json_t *params, json_t **result, struct err *err)
+{
+	const struct host *host = ((const struct control *)ctx)->host;
+	const struct vport *vp = NULL;
+
+	if (json_object_get(params, "port") != NULL) {
+		vp = named_vport(host, params, err);
+		if (vp == NULL)
+			return -ENOENT;
+	}
+	*result = json_array();
+	if (vp != NULL)
+		add_drops(result, vp, true);
+	else
+		for (unsigned i = 0; (vp = nth_vport(host, i)) != NULL; i++)
+			add_drops(result, vp, false);
+	return result_done(result, err);
+}

@@ -1,0 +1,105 @@
+/* show_port.c - ports, in the view of the NIC that is plugged in: rx is what it received; see handlers.h. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "ctl/handlers.h"
+
+static const char *const vlan_mode_names[] = {
+	[VLAN_UNTAGGED] = "untagged",
+	[VLAN_ACCESS] = "access",
+	[VLAN_TRUNK] = "trunk",
+};
+
+static unsigned
+vlan_of(const struct config_vlan *vlan)
+{
+	switch (vlan->mode) {
+	case VLAN_ACCESS:
+		return vlan->id;
+	case VLAN_TRUNK:
+		return vlan->native;
+	default:
+		return 0;
+	}
+}
+
+/* While its interface is away a port has the address that it shall have again. */
+static json_t *
+mac_of(const struct host_port *hp)
+{
+	return json_mac(hp->tap != NULL ? &hp->tap->mac : hp->is.has_mac ? &hp->is.mac : &hp->member.mac);
+}
+
+static json_t *
+port_row(const struct host_port *hp)
+{
+	struct vport_totals books;
+
+	vport_sum(&hp->vport, &books);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:s}", "name", hp->is.name,
+			 "switch", hp->on->is.name, "nic", "tap", "path", "synthetic", "state", host_port_state(hp),
+			 "mac", mac_of(hp), "vlan", (int)vlan_of(&hp->is.vlan), "queues", (int)hp->n_queues,
+			 "rx_packets", (json_int_t)books.tx_packets, "rx_bytes", (json_int_t)books.tx_bytes,
+			 "tx_packets", (json_int_t)books.rx_packets, "tx_bytes", (json_int_t)books.rx_bytes, "drops",
+			 (json_int_t)(books.rx_dropped + books.tx_dropped), "ipsec", "none");
+}
+
+int
+port_list(void *ctx, const json_t *params, json_t **result, struct err *err)
+{
+	const struct host *host = ((const struct control *)ctx)->host;
+
+	*result = json_array();
+	for (unsigned i = 0; i < host->n_ports; i++)
+		list_add(result, port_row(host->ports[i]));
+	return result_done(result, err);
+}
+
+static bool
+vlan_allowed(const struct config_vlan *vlan, unsigned id)
+{
+	return id < VID_COUNT && (vlan->allowed[id / 64] >> (id % 64) & 1);
+}
+
+/* "10,20-30" for a trunk, null for other ports. At worst 2,047 single VLANs of 4 digits. */
+static json_t *
+vlans_of(const struct config_vlan *vlan)
+{
+	char text[2048 * 5 + 1];
+	size_t len = 0;
+
+	if (vlan->mode != VLAN_TRUNK)
+		return json_null();
+	text[0] = '\0';
+	for (unsigned first = 1; first < VID_COUNT; first++) {
+		unsigned last = first;
+
+		if (!vlan_allowed(vlan, first))
+			continue;
+		while (vlan_allowed(vlan, last + 1))
+			last++;
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%u", len > 0 ? "," : "", first);
+		if (last > first)
+			len += (size_t)snprintf(text + len, sizeof(text) - len, "-%u", last);
+		first = last;
+	}
+	return json_string(text);
+}
+
+int
+port_show(void *ctx, const json_t *params, json_t **result, struct err *err)
+{
+	const struct host *host = ((const struct control *)ctx)->host;
+	const struct host_port *hp = named_port(host, params, err);
+	const struct config_port *is;
+	json_t *more;
+
+	if (hp == NULL)
+		return -ENOENT;
+	is = &hp->is;
+	*result = port_row(hp);
+	more = json_pack("{s:s, s:s, s:i, s:s, s:o, s:i, s:b}", "interface", is->interface, "netns", is->netns, "mtu",
+			 (int)is->mtu, "vlan_mode", vlan_mode_names[is->vlan.mode], "vlan_allowed", vlans_of(&is->vlan),
+			 "vmq_weight", (int)is->vmq_weight, "spoof_check", is->spoof_check);
+	return result_join(result, more, err);
+}
