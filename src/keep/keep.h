@@ -10,7 +10,11 @@
  * bounded, the paths that may be listened on or written to are those given at start.
  *
  * Caller: the control thread of the data plane only, one request at a time; each call blocks for the answer
- * (a few ms; 5 s at most, then -ETIMEDOUT).
+ * (a few ms; 5 s at most, then -ETIMEDOUT). A malformed request is -EPROTO, a keeper that has ended -EPIPE.
+ *
+ * Who dies: when the data plane ends, however, its TAPs vanish with their last descriptor and the keeper puts back the
+ * rest. When the keeper is killed by SIGKILL nothing is put back; the data plane reads end-of-file from its socket and
+ * should end (main.c: PR_SET_PDEATHSIG).
  */
 #include <net/if.h>
 #include <stdbool.h>
@@ -33,8 +37,11 @@ struct keep_options {
 /* ---- the parent's side ---- */
 
 /*
- * Serves until the data plane (pid, at the other end of sock) ends. Then gives back what was taken over, removes the sockets and
- * interfaces that it made, and returns the data plane's exit status as waitpid gave it. Passes SIGTERM, SIGINT and SIGHUP on to the data plane.
+ * Serves until the data plane (pid, a child; it has the other end of sock, which the caller has closed here) ends. Then
+ * gives back what was taken over, removes the sockets that it made, and returns the data plane's exit status as waitpid
+ * gave it, or -errno when it could not serve and killed the data plane. Passes SIGTERM, SIGINT and SIGHUP on; a data
+ * plane that does not end within 5 s after SIGTERM or SIGINT is killed. Single-threaded processes only: it changes
+ * umask and network namespace for moments. options are borrowed until it returns.
  */
 int keep_serve(int sock, pid_t data_plane, const struct keep_options *options);
 
@@ -55,13 +62,18 @@ struct keep_tap {
 };
 
 /*
- * Makes a TAP interface (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE, not persistent, header 10 bytes), gives it MAC, MTU, txqueuelen and
- * addresses, brings it up. fds[0..queues) are non-blocking, close-on-exec and the caller's; *mac_out is the MAC that it has in the end.
- * Refuses (-EEXIST, or -EBUSY) an interface that exists, -ENOENT a namespace that does not. Nothing is left behind after an error.
+ * Makes a TAP interface (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE, not persistent, header 10 bytes), gives
+ * it MAC, MTU, txqueuelen and addresses, brings it up. fds[0..queues) are non-blocking, close-on-exec and the caller's;
+ * *mac_out is the MAC that it has in the end. -EEXIST: there is an interface of that name; -ENOENT: no such namespace.
+ * Nothing is left behind after an error. Its alias ("fairlead PID.TIME") is how the keeper knows it again: leave it.
  */
 int keep_tap_open(const struct keep_tap *tap, int *fds, struct mac *mac_out, struct err *err);
 
-/* Changes MAC (unless zero), MTU (unless 0), addresses (to exactly these; link-local IPv6 ones stay) of an interface that keep_tap_open made. */
+/*
+ * Changes MAC (unless zero), MTU and txqueuelen (unless 0), and addresses (to exactly these; link-local IPv6 ones stay)
+ * of an interface that keep_tap_open made, and brings it up; queues does not matter. -ENODEV: it is another's, or was
+ * removed, renamed or moved. After an error all is as before.
+ */
 int keep_tap_set(const struct keep_tap *tap, struct err *err);
 
 struct keep_link_stats {
@@ -93,8 +105,10 @@ int keep_link_show(const char *interface, const char *caller, struct keep_link *
 int keep_link_up(const char *interface, struct err *err);
 
 /*
- * Moves MAC, addresses and routes of uplink to interface `to` (a TAP of the daemon's own namespace); the keeper
- * remembers and gives all back when the data plane ends or on keep_give_back. One at a time: -EBUSY.
+ * Moves addresses and routes of uplink (of all tables; those over several interfaces are -EOPNOTSUPP) to interface `to`,
+ * a TAP that keep_tap_open made in the daemon's own namespace, which also gets the uplink's MAC. The uplink keeps its
+ * MAC but no address. The keeper remembers, and gives all back when the data plane ends or on keep_give_back. One at a
+ * time: -EBUSY. After an error all is as before. A DHCP client that runs on the uplink is not told.
  */
 int keep_take_over(const char *uplink, const char *to, struct err *err);
 int keep_give_back(struct err *err);

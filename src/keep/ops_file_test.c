@@ -1,0 +1,242 @@
+/* ops_file_test.c - sockets in the run directory and the configuration file. Needs root (namespaces of the rig). */
+#include "keep/test_rig.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static struct rig rig;
+
+static int
+start(void **state)
+{
+	if (sh("echo old > " RIG_CONFIG " && chmod 640 " RIG_CONFIG " && chown 1:2 " RIG_CONFIG) != 0)
+		return -1;
+	rig_start(&rig, 0, false);
+	return 0;
+}
+
+static int
+stop(void **state)
+{
+	int verdict = rig_stop(&rig, SIGKILL);
+
+	return verdict == 100 + SIGKILL && sh("rm -f " RIG_CONFIG "*; rm -rf " RIG_DIR) == 0 ? 0 : -1;
+}
+
+static int
+connect_to(const char *path)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
+		return fd;
+	close(fd);
+	return -errno;
+}
+
+static void
+a_socket_has_its_mode_and_group_and_is_gone_at_the_end(void **state)
+{
+	const struct group *group = getgrnam("daemon");
+	struct stat st;
+	struct rig r;
+	int fd, client;
+
+	assert_non_null(group);
+	rig_start(&r, 0, false);
+	fd = keep_listen("a.sock", 0660, "daemon", NULL);
+	assert_true(fd >= 0);
+	assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
+	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	assert_int_equal(stat(RIG_DIR "/a.sock", &st), 0);
+	assert_true(S_ISSOCK(st.st_mode));
+	assert_int_equal(st.st_mode & 0777, 0660);
+	assert_int_equal(st.st_gid, group->gr_gid);
+	client = connect_to(RIG_DIR "/a.sock");
+	assert_true(client >= 0);
+	close(client);
+	close(fd);
+	fd = keep_listen("b.sock", 0606, "no-such-group-here", NULL);
+	assert_true(fd >= 0);
+	assert_int_equal(stat(RIG_DIR "/b.sock", &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0606);
+	assert_int_equal(st.st_gid, getegid());
+	/* Not ours any more: somebody else put another in its place. */
+	close(fd);
+	assert_int_equal(sh("rm " RIG_DIR "/b.sock; touch " RIG_DIR "/b.sock"), 0);
+	rig_stop(&r, SIGKILL);
+	assert_int_equal(access(RIG_DIR "/a.sock", F_OK), -1);
+	assert_int_equal(access(RIG_DIR "/b.sock", F_OK), 0);
+	keep_client_init(rig.sock);
+}
+
+static void
+a_stale_socket_is_replaced_and_a_live_one_is_not(void **state)
+{
+	struct err err;
+	int fd, again, client;
+
+	fd = keep_listen("a.sock", 0600, NULL, NULL);
+	assert_true(fd >= 0);
+	assert_int_equal(keep_listen("a.sock", 0600, NULL, &err), -EADDRINUSE);
+	assert_non_null(strstr(err.msg, "'a.sock'"));
+	assert_non_null(strstr(err.hint, "another daemon listens there"));
+	client = connect_to(RIG_DIR
+			    "/a.sock"); /* the one who asked whether it lives took no place in the queue for good */
+	assert_true(client >= 0);
+	close(client);
+	close(fd);
+	assert_int_equal(connect_to(RIG_DIR "/a.sock"), -ECONNREFUSED);
+	again = keep_listen("a.sock", 0600, NULL, &err);
+	assert_true(again >= 0);
+	client = connect_to(RIG_DIR "/a.sock");
+	assert_true(client >= 0);
+	close(client);
+	close(again);
+}
+
+static void
+what_is_no_socket_stays(void **state)
+{
+	static const char *const makes[] = { "touch " RIG_DIR "/x", "mkdir " RIG_DIR "/x", "mkfifo " RIG_DIR "/x",
+					     "ln -s " RIG_CONFIG " " RIG_DIR "/x" };
+	struct err err;
+
+	for (unsigned i = 0; i < sizeof(makes) / sizeof(makes[0]); i++) {
+		assert_int_equal(sh("%s", makes[i]), 0);
+		assert_int_equal(keep_listen("x", 0600, NULL, &err), -EEXIST);
+		assert_non_null(strstr(err.hint, "remove it"));
+		assert_int_equal(sh("rm -rf " RIG_DIR "/x"), 0);
+	}
+	assert_int_equal(sh("grep -q old " RIG_CONFIG), 0);
+}
+
+static void
+only_names_inside_the_run_directory_are_taken(void **state)
+{
+	static const char *const names[] = { "..", ".", "", "a/b", "../a", "/tmp/a", "a b", "a\n" };
+	char longest[KEEP_NAME_MAX + 1] = "";
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		assert_int_equal(keep_listen(names[i], 0600, NULL, NULL), -EPROTO);
+	assert_int_equal(keep_listen("a", 01777, NULL, NULL), -EPROTO);
+	memset(longest, 'x', KEEP_NAME_MAX);
+	assert_int_equal(keep_listen(longest, 0600, NULL, NULL), -ENAMETOOLONG);
+	assert_int_equal(sh("exit $(ls -A " RIG_DIR " | wc -l)"), 0);
+}
+
+static void
+the_number_of_sockets_is_bounded_and_names_are_used_again(void **state)
+{
+	char name[16];
+	int fd;
+
+	for (unsigned i = 0; i < 64; i++) {
+		snprintf(name, sizeof(name), "s%u", i);
+		fd = keep_listen(name, 0600, NULL, NULL);
+		assert_true(fd >= 0);
+		close(fd);
+	}
+	assert_int_equal(keep_listen("one-more", 0600, NULL, NULL), -ENOSPC);
+	fd = keep_listen("s7", 0600, NULL, NULL);
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+static void
+the_configuration_is_replaced_with_mode_and_owner_kept(void **state)
+{
+	static char big[KEEP_CONFIG_MAX + 1];
+	struct stat st;
+	FILE *f;
+
+	memset(big, 'y', sizeof(big));
+	assert_int_equal(keep_save_config("version: 1\n", 11, NULL), 0);
+	assert_int_equal(sh("[ \"$(cat " RIG_CONFIG ")\" = 'version: 1' ]"), 0);
+	assert_int_equal(sh("echo leftover > " RIG_CONFIG ".new"), 0); /* of a crash */
+	assert_int_equal(keep_save_config(big, KEEP_CONFIG_MAX, NULL), 0);
+	assert_int_equal(stat(RIG_CONFIG, &st), 0);
+	assert_int_equal(st.st_size, KEEP_CONFIG_MAX);
+	assert_int_equal(st.st_mode & 07777, 0640);
+	assert_int_equal(st.st_uid, 1);
+	assert_int_equal(st.st_gid, 2);
+	assert_int_equal(sh("exit $(ls " RIG_CONFIG "* | wc -l)"), 1);
+	/* Too long, or nothing: refused, and the old one stays. */
+	assert_int_equal(keep_save_config(big, KEEP_CONFIG_MAX + 1, NULL), -EPROTO);
+	assert_int_equal(keep_save_config(big, 0, NULL), -EPROTO);
+	assert_int_equal(stat(RIG_CONFIG, &st), 0);
+	assert_int_equal(st.st_size, KEEP_CONFIG_MAX);
+	/* A link stays one: the file behind it is replaced. */
+	assert_int_equal(sh("mv " RIG_CONFIG " " RIG_CONFIG ".real && ln -s " RIG_CONFIG ".real " RIG_CONFIG), 0);
+	assert_int_equal(keep_save_config("linked\n", 7, NULL), 0);
+	assert_int_equal(sh("[ -L " RIG_CONFIG " ] && grep -q linked " RIG_CONFIG ".real"), 0);
+	f = fopen(RIG_CONFIG, "r");
+	assert_non_null(f);
+	fclose(f);
+}
+
+static void
+readers_see_the_old_text_or_the_new_one(void **state)
+{
+	static char text[1 << 16];
+	int code;
+
+	assert_int_equal(keep_save_config("aaaa", 4, NULL), 0);
+	assert_int_equal(sh("(for i in $(seq 300); do tr -d '\\n' < " RIG_CONFIG
+			    " | fold -w 1 | sort -u | wc -l; done | grep -vx 1; "
+			    "echo done) > " RIG_CONFIG ".seen & "),
+			 0);
+	for (unsigned i = 0; i < 300; i++) {
+		memset(text, 'a' + (int)(i % 20), sizeof(text));
+		assert_int_equal(keep_save_config(text, 1 + i * 211 % sizeof(text), NULL), 0);
+	}
+	while ((code = sh("grep -q done " RIG_CONFIG ".seen")) != 0)
+		usleep(10000);
+	assert_int_equal(sh("exit $(wc -l < " RIG_CONFIG ".seen)"), 1); /* nothing but "done" */
+}
+
+static void
+saving_fails_with_a_reason(void **state)
+{
+	struct err err;
+	struct rig r;
+
+	assert_int_equal(sh("mv " RIG_CONFIG " " RIG_CONFIG ".away"), 0);
+	assert_int_equal(keep_save_config("x", 1, &err), -ENOENT);
+	assert_non_null(strstr(err.hint, "is gone"));
+	rig_start(&r, 0, false); /* finds no file: started without one */
+	assert_int_equal(keep_save_config("x", 1, &err), -EROFS);
+	assert_non_null(strstr(err.hint, "--config FILE"));
+	rig_stop(&r, SIGKILL);
+	keep_client_init(rig.sock);
+	assert_int_equal(sh("mkdir " RIG_CONFIG), 0);
+	assert_int_equal(keep_save_config("x", 1, &err), -EINVAL);
+	assert_int_equal(sh("rmdir " RIG_CONFIG "; exit $(ls " RIG_CONFIG "* | wc -l)"), 1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_socket_has_its_mode_and_group_and_is_gone_at_the_end, start, stop),
+		cmocka_unit_test_setup_teardown(a_stale_socket_is_replaced_and_a_live_one_is_not, start, stop),
+		cmocka_unit_test_setup_teardown(what_is_no_socket_stays, start, stop),
+		cmocka_unit_test_setup_teardown(only_names_inside_the_run_directory_are_taken, start, stop),
+		cmocka_unit_test_setup_teardown(the_number_of_sockets_is_bounded_and_names_are_used_again, start, stop),
+		cmocka_unit_test_setup_teardown(the_configuration_is_replaced_with_mode_and_owner_kept, start, stop),
+		cmocka_unit_test_setup_teardown(readers_see_the_old_text_or_the_new_one, start, stop),
+		cmocka_unit_test_setup_teardown(saving_fails_with_a_reason, start, stop),
+	};
+
+	return cmocka_run_group_tests(tests, rig_setup, rig_teardown);
+}
