@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+BUILD = Path(os.environ.get('FAIRLEAD_BUILD', ROOT / 'build'))  # ./test --sanitize points elsewhere
 READY_S = 20  # the daemon's own start is far below a second; a loaded two-core machine is not
 STOP_S = 5
 PR_SET_PDEATHSIG = 1
@@ -84,7 +85,7 @@ class Daemon:
         self.out = self.folder / 'out'
         self.ended = False  # on purpose
         with open(self.out, 'wb') as out, open(self.log, 'wb') as log:
-            self.process = lab.spawn(namespace, [ROOT / 'build/fairleadd', '--config', config, '--name', name, '--rpc', self.rpc,
+            self.process = lab.spawn(namespace, [BUILD / 'fairleadd', '--config', config, '--name', name, '--rpc', self.rpc,
                                                  '--foreground', *options], stdout=out, stderr=log)
         if wait:
             self.wait_ready()
@@ -104,7 +105,7 @@ class Daemon:
 
     def cli(self, *words, check=True, timeout=10):
         """fairlead WORDS; returns CompletedProcess."""
-        return call([ROOT / 'build/fairlead', '--rpc', self.rpc, *words], timeout=timeout, check=check)
+        return call([BUILD / 'fairlead', '--rpc', self.rpc, *words], timeout=timeout, check=check)
 
     def show(self, *words):
         """fairlead WORDS --json, as Python objects."""
@@ -258,7 +259,6 @@ class Iperf:
         while any(process.poll() is None for process in running):
             if time.monotonic() > end:
                 raise LabError(f'iperf3 did not end within {seconds + 15} s')
-            began = time.monotonic()
+            time.sleep(pause)
             meanwhile()
-            time.sleep(max(0.01, pause - (time.monotonic() - began)))
         return {namespace: self.result(namespace) for namespace in self.servers}

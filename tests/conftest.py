@@ -16,6 +16,11 @@ def pytest_sessionstart(session):
     sweep_stale()
 
 
+def pytest_sessionfinish(session):
+    if FOLDER.exists() and not any(FOLDER.iterdir()):
+        FOLDER.rmdir()
+
+
 def too_long(number, frame):
     raise TimeoutError(f'the test took longer than {TEST_S} s')
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import socket
 import sys
 import threading
@@ -11,11 +12,12 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / 'scripts'))
-from lab import CLONE_NEWNET, ROOT, Lab, LabError, call, libc, namespaces, parse_ping, pids_in, ping_all, stop, sweep  # noqa: E402,F401
+from lab import BUILD, CLONE_NEWNET, ROOT, Lab, LabError, call, libc, namespaces, parse_ping, pids_in, ping_all, stop, sweep  # noqa: E402,F401
 
 FOLDER = Path('/run/fairlead-tests')
 EXAMPLE = ROOT / 'examples/converged-host.yaml'
 BROADCAST = 'ff:ff:ff:ff:ff:ff'
+SOL_PACKET, PACKET_AUXDATA = 263, 8  # linux/socket.h, linux/if_packet.h
 TEST_TYPE = 0x88b5  # IEEE 802-2014, 9.2.3: EtherType for local experiments
 STALE = re.compile(r'fl([0-9a-f]+)x[0-9]+[a-z]')
 
@@ -26,6 +28,10 @@ def sweep_stale():
         match = STALE.match(name)
         if match and not os.path.exists(f'/proc/{int(match.group(1), 16)}'):
             sweep([name])
+    for folder in FOLDER.iterdir():
+        match = STALE.match(f'{folder.name}a')
+        if match and not os.path.exists(f'/proc/{int(match.group(1), 16)}'):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 # ---- sockets of other namespaces ----
@@ -65,7 +71,7 @@ class Frames:
 
     def __init__(self, namespace, interface):
         self.socket = socket_in(namespace, socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
-        self.socket.setsockopt(socket.SOL_PACKET, 8, 1)  # PACKET_AUXDATA: the kernel takes a VLAN tag out of the frame
+        self.socket.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)  # the kernel takes a VLAN tag out of the frame
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
         self.socket.bind((interface, 3))
 
@@ -100,7 +106,7 @@ class Frames:
 def tag_of(extra, data):
     """The VLAN tag (TCI) that came with a frame: as auxiliary data, or still in the frame."""
     for level, kind, value in extra:
-        if level == socket.SOL_PACKET and kind == 8:
+        if level == SOL_PACKET and kind == PACKET_AUXDATA:
             status, tci = int.from_bytes(value[0:4], sys.byteorder), int.from_bytes(value[16:18], sys.byteorder)
             if status & 0x10:  # TP_STATUS_VLAN_VALID
                 return tci
@@ -164,8 +170,8 @@ class Rpc:
 
     def __init__(self, path, seconds=5):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.connect(str(path))  # without a time limit: with one, a full backlog is an error and not a wait
         self.socket.settimeout(seconds)
-        self.socket.connect(str(path))
         self.pending = b''
 
     def close(self):

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from lib import ROOT, LabError, call
+from lib import BUILD, ROOT, LabError, call
 
 SWITCH = 'ext'
 
@@ -44,11 +44,11 @@ def test_a_namespace_that_does_not_exist_is_named(lab):
 def test_an_interface_that_exists_already_is_refused_and_left_alone(lab):
     host = lab.host()
     ports = [host.vm('vm1', 1), host.vm('vm2', 2)]
-    lab.run(host.vms['vm2'], ['ip', 'link', 'add', 'eth0', 'type', 'dummy'])
+    lab.run(host.vms['vm2'], ['ip', 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth1'])
     said = refusal(host, host.config(external(*ports)))
     assert 'eth0' in said and 'vm2' in said
     assert links(lab, host.vms['vm1']) == []
-    assert links(lab, host.vms['vm2']) == ['eth0']
+    assert links(lab, host.vms['vm2']) == ['eth0', 'eth1']
 
 
 def test_an_uplink_in_use_by_another_daemon_is_refused(lab):
@@ -118,7 +118,7 @@ def test_the_command_line_says_what_is_wrong_with_a_file(tmp_path):
     """Two mistakes in one file, told at once with their lines; nothing runs for it."""
     path = tmp_path / 'wrong.yaml'
     path.write_text('version: 1\nswitches:\n  - name: ext\n    kind: externl\n    prots: []\n')
-    done = call([ROOT / 'build/fairlead', 'config', 'check', path], check=False)
+    done = call([BUILD / 'fairlead', 'config', 'check', path], check=False)
     said = done.stdout + done.stderr
     assert done.returncode == 1
     assert 'wrong.yaml:4' in said and 'externl' in said and 'external' in said
@@ -127,18 +127,18 @@ def test_the_command_line_says_what_is_wrong_with_a_file(tmp_path):
 
 @pytest.mark.parametrize('path', sorted((ROOT / 'examples').glob('*.yaml')), ids=lambda path: path.name)
 def test_each_example_is_right(path):
-    call([ROOT / 'build/fairlead', 'config', 'check', path])
+    call([BUILD / 'fairlead', 'config', 'check', path])
 
 
 def test_without_a_daemon_the_command_line_says_so(tmp_path):
-    done = call([ROOT / 'build/fairlead', '--rpc', tmp_path / 'none.sock', 'port', 'list'], check=False)
+    done = call([BUILD / 'fairlead', '--rpc', tmp_path / 'none.sock', 'port', 'list'], check=False)
     assert done.returncode == 1
     assert str(tmp_path / 'none.sock') in done.stderr
 
 
 def test_wrong_usage_has_a_status_of_its_own():
     for words in (['prot', 'list'], ['port', 'lsit'], ['port', 'show'], ['port', 'list', '--jsno']):
-        assert call([ROOT / 'build/fairlead', *words], check=False).returncode == 2, words
+        assert call([BUILD / 'fairlead', *words], check=False).returncode == 2, words
 
 
 def test_a_refusal_has_status_one_and_a_sentence(converged):
