@@ -20,11 +20,11 @@
 
 struct fdb;
 
-/* MAC and VLAN as one word; never 0 for a valid source address. */
+/* MAC and VLAN as one word. Bit 60 is always set: 0 marks an empty place, and the zero address may be looked up too. */
 static inline uint64_t
 fdb_key(const uint8_t mac[MAC_LEN], uint16_t vid)
 {
-	return mac_number(mac) << 12 | (vid & 0xfff);
+	return 1ull << 60 | mac_number(mac) << 12 | (vid & 0xfff);
 }
 
 /* entries: 64 to 2^20, rounded up to a power of two. NULL without memory. Control. */
