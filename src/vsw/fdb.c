@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_random.h>
+
 #include "base/count.h"
 #include "base/qsbr.h"
 
@@ -28,6 +30,7 @@ struct bucket {
 
 struct fdb {
 	struct bucket *bucket;
+	uint64_t seed;
 	uint64_t *freed;   /* per place: qsbr token of its last removal */
 	uint32_t *on_port; /* learned entries per slot */
 	unsigned mask;     /* buckets - 1 */
@@ -52,9 +55,13 @@ value_slot(uint64_t v)
 }
 
 static uint64_t
-mix(uint64_t key)
+mix(const struct fdb *fdb, uint64_t key)
 {
-	/* splitmix64's finalizer (Steele, Lea, Flood 2014): vendors' MACs differ in few bits */
+	/*
+	 * splitmix64's finalizer (Steele, Lea, Flood 2014): vendors' MACs differ in few bits. The seed is the table's secret,
+	 * or a guest could invent the sixteen addresses that fill the two buckets of another's.
+	 */
+	key ^= fdb->seed;
 	key ^= key >> 30;
 	key *= 0xbf58476d1ce4e5b9ull;
 	key ^= key >> 27;
@@ -75,6 +82,7 @@ fdb_new(unsigned entries)
 	buckets = size * 2 / WAYS;
 	fdb->entries = size;
 	fdb->mask = buckets - 1;
+	fdb->seed = rte_rand();
 	fdb->bucket = aligned_alloc(64, buckets * sizeof(struct bucket));
 	fdb->freed = calloc((size_t)buckets * WAYS, sizeof(*fdb->freed));
 	fdb->on_port = calloc(PORTS_MAX, sizeof(*fdb->on_port));
@@ -101,7 +109,7 @@ fdb_free(struct fdb *fdb)
 static inline bool
 find(const struct fdb *fdb, uint64_t key, struct place *out)
 {
-	uint64_t h = mix(key);
+	uint64_t h = mix(fdb, key);
 
 	for (int choice = 0; choice < 2; choice++, h >>= 32) {
 		struct bucket *b = &fdb->bucket[h & fdb->mask];
@@ -156,7 +164,7 @@ fdb_refresh(struct fdb *fdb, uint64_t key, unsigned slot, uint32_t now_s)
 static int
 put(struct fdb *fdb, uint64_t key, uint64_t value)
 {
-	uint64_t h = mix(key);
+	uint64_t h = mix(fdb, key);
 
 	if (fdb->used == fdb->entries)
 		return -ENOSPC;
