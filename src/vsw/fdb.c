@@ -160,30 +160,42 @@ fdb_refresh(struct fdb *fdb, uint64_t key, unsigned slot, uint32_t now_s)
 	return true;
 }
 
-/* Finds a free place whose last removal no worker can still be reading. */
+/* Free places of bucket b that no worker can still be reading; *way: the first. */
+static unsigned
+free_places(const struct fdb *fdb, unsigned b, unsigned *way)
+{
+	unsigned n = 0;
+
+	for (unsigned w = WAYS; w-- > 0;) {
+		uint64_t freed = fdb->freed[b * WAYS + w];
+
+		if (atomic_load_explicit(&fdb->bucket[b].key[w], memory_order_relaxed) != 0 ||
+		    (freed != 0 && !qsbr_passed(freed)))
+			continue;
+		*way = w;
+		n++;
+	}
+	return n;
+}
+
+/* Enters key in the emptier of its buckets: taking the first that has room would fill a tenth of them too early. */
 static int
 put(struct fdb *fdb, uint64_t key, uint64_t value)
 {
 	uint64_t h = mix(fdb, key);
+	unsigned one = h & fdb->mask, two = h >> 32 & fdb->mask, way = 0, way_two = 0;
+	unsigned room = free_places(fdb, one, &way), room_two = free_places(fdb, two, &way_two);
 
-	if (fdb->used == fdb->entries)
+	if (fdb->used == fdb->entries || room + room_two == 0)
 		return -ENOSPC;
-	for (int choice = 0; choice < 2; choice++, h >>= 32) {
-		struct bucket *b = &fdb->bucket[h & fdb->mask];
-
-		for (unsigned way = 0; way < WAYS; way++) {
-			uint64_t *freed = &fdb->freed[(h & fdb->mask) * WAYS + way];
-
-			if (atomic_load_explicit(&b->key[way], memory_order_relaxed) != 0 ||
-			    (*freed != 0 && !qsbr_passed(*freed)))
-				continue;
-			atomic_store_explicit(&b->value[way], value, memory_order_relaxed);
-			atomic_store_explicit(&b->key[way], key, memory_order_release);
-			fdb->used++;
-			return 0;
-		}
+	if (room_two > room) {
+		one = two;
+		way = way_two;
 	}
-	return -ENOSPC;
+	atomic_store_explicit(&fdb->bucket[one].value[way], value, memory_order_relaxed);
+	atomic_store_explicit(&fdb->bucket[one].key[way], key, memory_order_release);
+	fdb->used++;
+	return 0;
 }
 
 static void
