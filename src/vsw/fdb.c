@@ -210,6 +210,39 @@ take_out(struct fdb *fdb, struct place at)
 		fdb->on_port[value_slot(value)]--;
 }
 
+/* A learned entry of bucket b; false when there is none. */
+static bool
+find_learned(const struct fdb *fdb, unsigned b, struct place *out)
+{
+	for (unsigned way = 0; way < WAYS; way++) {
+		struct place at = { b, way };
+
+		if (atomic_load(&fdb->bucket[b].key[way]) != 0 && !(atomic_load(value_at(fdb, at)) & STATIC_BIT)) {
+			*out = at;
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * For a static entry that found no room: puts a learned one out, of one of key's buckets if there is one (these may be
+ * full), else of any (the table is), and waits until no worker can still be reading its place.
+ */
+static void
+make_room(struct fdb *fdb, uint64_t key)
+{
+	uint64_t h = mix(fdb, key);
+	struct place victim;
+	bool found = find_learned(fdb, h & fdb->mask, &victim) || find_learned(fdb, h >> 32 & fdb->mask, &victim);
+
+	for (unsigned b = 0; !found && fdb->used == fdb->entries && b <= fdb->mask; b++)
+		found = find_learned(fdb, b, &victim);
+	if (found)
+		take_out(fdb, victim);
+	qsbr_synchronize();
+}
+
 static void
 replace(struct fdb *fdb, struct place at, uint64_t value)
 {
@@ -255,8 +288,12 @@ fdb_add_static(struct fdb *fdb, uint64_t key, unsigned slot)
 	struct place at;
 	uint64_t old;
 
-	if (!find(fdb, key, &at))
+	if (!find(fdb, key, &at)) {
+		if (put(fdb, key, value_make(slot, true, 0)) == 0)
+			return 0;
+		make_room(fdb, key);
 		return put(fdb, key, value_make(slot, true, 0));
+	}
 	old = atomic_load(value_at(fdb, at));
 	if ((old & STATIC_BIT) && value_slot(old) != slot)
 		return -EEXIST;

@@ -43,7 +43,11 @@ bool fdb_refresh(struct fdb *fdb, uint64_t key, unsigned slot, uint32_t now_s);
 /* Enters or moves a learned entry. Returns 0, -ENOSPC (counted), -EPERM for one that is static. Learner. */
 int fdb_learn(struct fdb *fdb, uint64_t key, unsigned slot, uint32_t now_s);
 
-/* Enters (replacing a learned one) or removes a static entry. Returns 0, -ENOSPC, -EEXIST (static at another port), -ENOENT. Learner's lock. */
+/*
+ * Enters or removes a static entry. It replaces a learned one of that key, and where there is no room it puts out a learned
+ * one of another key; that waits for a grace period. Returns 0, -ENOSPC (static ones all around), -EEXIST (static at another
+ * port), -ENOENT. Control, with the learner's lock.
+ */
 int fdb_add_static(struct fdb *fdb, uint64_t key, unsigned slot);
 int fdb_remove_static(struct fdb *fdb, uint64_t key);
 
