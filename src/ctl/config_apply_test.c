@@ -148,6 +148,23 @@ saving_writes_what_was_given_and_only_a_difference(void **state)
 	free(next);
 }
 
+/* Somebody's comments are worth more than our own text. */
+static void
+saving_leaves_a_file_alone_that_means_the_same(void **state)
+{
+	char *other = replaced("# as written", "# another comment"), *saved;
+	FILE *file = fopen(config_path, "w");
+
+	assert_non_null(file);
+	fputs(other, file);
+	fclose(file);
+	key_is(asked("config.save", "{}"), "changed", "false");
+	saved = file_text();
+	assert_string_equal(saved, other);
+	free(saved);
+	free(other);
+}
+
 static void
 only_drift_says(const char *words)
 {
@@ -199,6 +216,7 @@ tests(void)
 		RIG_TEST(two_unconfirmed_changes_are_taken_back_together),
 		RIG_TEST(nothing_waits_where_nothing_was_changed),
 		RIG_TEST(saving_writes_what_was_given_and_only_a_difference),
+		RIG_TEST(saving_leaves_a_file_alone_that_means_the_same),
 		RIG_TEST(drift_says_what_each_side_lacks),
 		RIG_TEST(without_a_file_there_is_nothing_to_save),
 	};
