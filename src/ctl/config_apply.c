@@ -84,7 +84,8 @@ steps_of_replaced(const struct host *host, const struct config *next, json_t **s
 		const struct host_port *hp = host->ports[i];
 		const struct config_port *is = next_port(next, hp->is.name);
 
-		if (is != NULL && !host_port_can_change(hp, is))
+		if (is != NULL &&
+		    (!host_port_can_change(hp, is) || strcmp(next->switches[is->sw].name, hp->on->is.name) != 0))
 			step(steps, "port %s replaced: this cannot be changed while it runs", is->name);
 	}
 }

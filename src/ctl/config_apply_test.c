@@ -23,6 +23,10 @@ applying_tells_what_was_done_and_does_it_once(void **state)
 		{ "interface: flm4", "interface: flm5",
 		  "['port inner: interface changed from flm4 to flm5', 'port inner replaced: this cannot be changed "
 		  "while it runs']" },
+		{ "name: own", "name: new",
+		  "['switch own removed', 'switch new added', 'port inner: switch changed from own to new', 'port "
+		  "inner "
+		  "replaced: this cannot be changed while it runs']" },
 		{ "kind: internal\n", "kind: internal\n  fdb_entries: 64\n",
 		  "['switch own: fdb_entries changed from 8192 to 64', 'switch own replaced, with its ports: this "
 		  "cannot be changed while it runs']" },

@@ -19,7 +19,7 @@ read_file(const char *path, struct err *err)
 	size_t n = 0;
 
 	if (file == NULL)
-		err_set(err, -errno, "it cannot be read: %s", strerror(errno));
+		err_set(err, -errno, "the file cannot be read: %s", strerror(errno));
 	else if (text == NULL)
 		err_set(err, -ENOMEM, "out of memory");
 	else
@@ -27,8 +27,8 @@ read_file(const char *path, struct err *err)
 	if (file != NULL && text != NULL)
 		config = config_parse(text, n, &mistakes);
 	if (config == NULL && mistakes.n > 0)
-		err_set(err, -EINVAL, "it has %u mistake%s: fairlead config check %.200s", mistakes.n + mistakes.hidden,
-			mistakes.n + mistakes.hidden > 1 ? "s" : "", path);
+		err_set(err, -EINVAL, "the file has %u mistake%s: fairlead config check %.200s",
+			mistakes.n + mistakes.hidden, mistakes.n + mistakes.hidden > 1 ? "s" : "", path);
 	config_mistakes_free(&mistakes);
 	if (file != NULL)
 		fclose(file);
@@ -65,7 +65,7 @@ drift(const struct control *control)
 		return list;
 	file = read_file(control->config_path, &err);
 	if (file == NULL) {
-		list_add(&list, json_sprintf("all of it, for the file is of no use: %s", err.msg));
+		list_add(&list, json_text(err.msg));
 	} else if (config_diff(file, control->host->running, drift_of, &list) < 0) {
 		json_decref(list);
 		list = NULL;

@@ -25,13 +25,6 @@ add_ports(struct names *names, const struct host *host)
 		add_name(names, host->ports[i]->is.name);
 }
 
-static void
-add_adapters(struct names *names, const struct host *host)
-{
-	for (unsigned i = 0; i < host->running->n_adapters; i++)
-		add_name(names, host->running->adapters[i].name);
-}
-
 /* "no port 'vm9'; did you mean 'vm1'?", or which there are. */
 static void
 nothing_named(struct err *err, const char *noun, const char *key, const char *name, const struct names *names)
@@ -91,7 +84,8 @@ named_adapter(const struct host *host, const json_t *params, struct err *err)
 	for (unsigned i = 0; i < host->running->n_adapters; i++)
 		if (strcmp(host->running->adapters[i].name, name) == 0)
 			return (int)i;
-	add_adapters(&names, host);
+	for (unsigned i = 0; i < host->running->n_adapters; i++)
+		add_name(&names, host->running->adapters[i].name);
 	nothing_named(err, "adapter", "adapter", name, &names);
 	return -ENOENT;
 }
@@ -109,8 +103,10 @@ named_vport(const struct host *host, const json_t *params, struct err *err)
 	if (a != NULL)
 		return &a->wire;
 	add_ports(&names, host);
-	add_adapters(&names, host);
-	nothing_named(err, "port or adapter", "port", name, &names);
+	for (unsigned i = 0; i < host->n_switches; i++)
+		if (host->switches[i]->adapter != NULL)
+			add_name(&names, host->switches[i]->adapter->name);
+	nothing_named(err, "port, or adapter in use,", "port", name, &names);
 	return NULL;
 }
 

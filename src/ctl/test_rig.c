@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -235,8 +236,8 @@ rig_main(int (*tests)(void))
 		exit(status);
 	}
 	close(pair[1]);
-	status = pid > 0 ? keep_serve(pair[0], pid, &keep) : EXIT_FAILURE;
+	status = pid > 0 ? keep_serve(pair[0], pid, &keep) : -1;
 	unlink(config_path);
 	rmdir(folder);
-	return status;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
 }
