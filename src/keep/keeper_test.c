@@ -431,7 +431,7 @@ a_closed_socket_alone_does_not_end_it(void **state)
 			assert_int_equal(shutdown(r.sock, SHUT_WR), 0);
 		else
 			assert_int_equal(close(r.sock), 0);
-		usleep(200000);
+		usleep(1000000);
 		assert_int_equal(waitpid(r.keeper, &status, WNOHANG), 0);
 		/* It waits, it does not spin: less than 100 ms of CPU time, in ticks of 10 ms (proc(5), fields 14 and 15). */
 		assert_int_equal(sh("[ $(awk '{print $14 + $15}' /proc/%d/stat) -lt 10 ]", (int)r.keeper), 0);

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -122,6 +123,33 @@ what_is_no_socket_stays(void **state)
 }
 
 static void
+a_socket_of_another_kind_counts_as_live(void **state)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX, .sun_path = RIG_DIR "/x" };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(keep_listen("x", 0600, NULL, NULL), -EADDRINUSE);
+	assert_int_equal(access(RIG_DIR "/x", F_OK), 0);
+	close(fd);
+}
+
+static void
+two_daemons_do_not_make_sockets_at_once(void **state)
+{
+	int lock = open(RIG_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd;
+	struct err err;
+
+	assert_int_equal(flock(lock, LOCK_EX), 0);
+	assert_int_equal(keep_listen("a.sock", 0600, NULL, &err), -EAGAIN);
+	assert_non_null(strstr(err.hint, "try again"));
+	close(lock);
+	fd = keep_listen("a.sock", 0600, NULL, &err);
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+static void
 only_names_inside_the_run_directory_are_taken(void **state)
 {
 	static const char *const names[] = { "..", ".", "", "a/b", "../a", "/tmp/a", "a b", "a\n" };
@@ -189,7 +217,6 @@ static void
 readers_see_the_old_text_or_the_new_one(void **state)
 {
 	static char text[1 << 16];
-	int code;
 
 	assert_int_equal(keep_save_config("aaaa", 4, NULL), 0);
 	assert_int_equal(sh("(for i in $(seq 300); do tr -d '\\n' < " RIG_CONFIG
@@ -200,7 +227,7 @@ readers_see_the_old_text_or_the_new_one(void **state)
 		memset(text, 'a' + (int)(i % 20), sizeof(text));
 		assert_int_equal(keep_save_config(text, 1 + i * 211 % sizeof(text), NULL), 0);
 	}
-	while ((code = sh("grep -q done " RIG_CONFIG ".seen")) != 0)
+	for (unsigned i = 0; i < 3000 && sh("grep -q done " RIG_CONFIG ".seen") != 0; i++)
 		usleep(10000);
 	assert_int_equal(sh("exit $(wc -l < " RIG_CONFIG ".seen)"), 1); /* nothing but "done" */
 }
@@ -231,6 +258,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_socket_has_its_mode_and_group_and_is_gone_at_the_end, start, stop),
 		cmocka_unit_test_setup_teardown(a_stale_socket_is_replaced_and_a_live_one_is_not, start, stop),
 		cmocka_unit_test_setup_teardown(what_is_no_socket_stays, start, stop),
+		cmocka_unit_test_setup_teardown(a_socket_of_another_kind_counts_as_live, start, stop),
+		cmocka_unit_test_setup_teardown(two_daemons_do_not_make_sockets_at_once, start, stop),
 		cmocka_unit_test_setup_teardown(only_names_inside_the_run_directory_are_taken, start, stop),
 		cmocka_unit_test_setup_teardown(the_number_of_sockets_is_bounded_and_names_are_used_again, start, stop),
 		cmocka_unit_test_setup_teardown(the_configuration_is_replaced_with_mode_and_owner_kept, start, stop),

@@ -26,6 +26,8 @@ start(void **state)
 	       "ip route add default via 10.9.0.254 dev flkeepw metric 100 && "
 	       "ip route add 10.7.0.0/16 via 10.9.0.253 src 10.9.0.2 && ip route add 10.6.0.0/16 dev flkeepw table 77 "
 	       "&& "
+	       /* A gateway behind a route that stands after it in the kernel's order. */
+	       "ip route add 172.31.1.1 dev flkeepw && ip route add 10.4.0.0/16 via 172.31.1.1 && "
 	       "ip -6 route add default via fd09::fe dev flkeepw && ip -6 route add fd08::/64 via fe80::99 dev "
 	       "flkeepw") != 0)
 		return -1;
@@ -56,7 +58,7 @@ kernel_state(const char *interface)
 		 "^multicast "
 		 "| sed 's/^[0-9]*: //; s/%s/IF/g; s/ linkdown//' | sort",
 		 interface, interface, interface);
-	f = popen(command, "r");
+	f = popen(command, "r"); /* NOLINT(cert-env33-c): the test's own words */
 	assert_non_null(f);
 	assert_non_null(text);
 	n = fread(text, 1, 16383, f);
@@ -191,6 +193,7 @@ assert_taken(const char *before)
 	assert_string_equal(left, "");
 	assert_int_not_equal(sh("ip addr show flkeepw | grep -q inet"), 0);
 	assert_int_equal(sh("ip link show flkeeph | grep -q 02:f1:00:00:00:77"), 0);
+	assert_int_not_equal(sh("ip addr show flkeeph | grep -q fe80::f1:ff:fe00:77"), 0); /* each has its own */
 	assert_int_equal(sh("ip link show flkeepw | grep -q 02:f1:00:00:00:77"), 0);
 	free(now);
 	free(left);
@@ -226,6 +229,21 @@ addresses_and_routes_move_to_the_tap_and_back(void **state)
 		assert_untouched(before);
 	}
 	free(before);
+}
+
+static void
+an_ipv6_source_address_can_be_used_at_once(void **state)
+{
+	assert_int_equal(sh("ip addr add fd0a::1/64 dev flkeepw && "
+			    "for i in $(seq 50); do ip -6 addr show dev flkeepw | grep -q tentative || break; sleep "
+			    "0.1; done; "
+			    "ip -6 route add fd0b::/64 via fd0a::2 src fd0a::1"),
+			 0);
+	assert_int_equal(keep_take_over("flkeepw", "flkeeph", NULL), 0);
+	assert_int_equal(sh("ip -6 route show dev flkeeph | grep -q '^fd0b::/64 via fd0a::2 src fd0a::1 '"), 0);
+	assert_int_not_equal(sh("ip -6 addr show dev flkeeph scope global | grep -q tentative"), 0);
+	assert_int_equal(keep_give_back(NULL), 0);
+	assert_int_equal(sh("ip -6 route show dev flkeepw | grep -q '^fd0b::/64 via fd0a::2 src fd0a::1 '"), 0);
 }
 
 static void
@@ -310,6 +328,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(errors_name_the_interface, start, stop),
 		cmocka_unit_test_setup_teardown(statistics_are_the_kernels_and_up_brings_up, start, stop),
 		cmocka_unit_test_setup_teardown(addresses_and_routes_move_to_the_tap_and_back, start, stop),
+		cmocka_unit_test_setup_teardown(an_ipv6_source_address_can_be_used_at_once, start, stop),
 		cmocka_unit_test_setup_teardown(all_is_given_back_when_the_data_plane_is_killed, start, stop),
 		cmocka_unit_test_setup_teardown(a_take_over_that_fails_changes_nothing, start, stop),
 		cmocka_unit_test_setup_teardown(an_uplink_that_is_gone_is_forgotten, start, stop),

@@ -158,6 +158,21 @@ addresses_are_whole(void **state)
 	}
 }
 
+static void
+addresses_beyond_the_field_are_not_taken_even_if_they_look_good(void **state)
+{
+	struct keep_request q = request(KEEP_TAP_SET);
+	struct prefix p = { .family = AF_INET6 };
+
+	/* AF_INET6 is 10, so a count of ten looks like an address itself, and what follows is made to. */
+	for (unsigned i = 0; i < 10; i++)
+		memcpy((char *)&q + offsetof(struct keep_request, tap.address) + i * sizeof(p), &p, sizeof(p));
+	q.tap.n_addresses = 10;
+	assert_int_equal(check(&q), -EPROTO);
+	q.tap.n_addresses = KEEP_ADDRESSES_MAX;
+	assert_int_equal(check(&q), 0);
+}
+
 int
 main(void)
 {
@@ -168,6 +183,7 @@ main(void)
 		cmocka_unit_test(names_end_inside_their_field),
 		cmocka_unit_test(numbers_are_taken_up_to_their_limits),
 		cmocka_unit_test(addresses_are_whole),
+		cmocka_unit_test(addresses_beyond_the_field_are_not_taken_even_if_they_look_good),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
