@@ -1,0 +1,396 @@
+/* queue_test.c - a queue has one worker at a time, wherever it moves, and nothing gets lost or out of order. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/qsbr.h"
+#include "nic/queue.h"
+#include "nic/test_eal.h"
+
+#define LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define WORKERS 4
+#define QUEUES 3
+#define MOVES 100000
+
+static struct queue *
+open_queue(void)
+{
+	static struct vport vport;
+	struct queue *q = queue_new(&vport, 0);
+
+	assert_non_null(q);
+	return q;
+}
+
+static bool
+stands_on(const struct queue *q, unsigned p)
+{
+	const struct queue_list *list = atomic_load(&processors[p]->queues);
+
+	for (unsigned i = 0; list != NULL && i < list->n; i++)
+		if (list->queue[i] == q)
+			return true;
+	return false;
+}
+
+/* Events that p's epoll reports now, but for wake-ups; those are read away. */
+static unsigned
+events_of(unsigned p, uint32_t *id)
+{
+	struct epoll_event events[16];
+	int n = epoll_wait(processors[p]->epfd, events, 16, 0);
+	unsigned count = 0;
+
+	for (int i = 0; i < n; i++) {
+		uint64_t value;
+
+		if (events[i].data.u32 == PROCESSOR_EVENT_WAKE) {
+			assert_int_equal(read(processors[p]->wake_fd, &value, sizeof(value)), sizeof(value));
+			continue;
+		}
+		*id = events[i].data.u32;
+		count++;
+	}
+	return count;
+}
+
+static void
+a_new_queue_stands_nowhere(void **state)
+{
+	struct queue *q;
+
+	test_processors_open(2, 0);
+	q = open_queue();
+	assert_int_equal(queue_processor(q), PROCESSOR_NONE);
+	assert_ptr_equal(atomic_load(&queue_table[q->id]), q);
+	assert_false(queue_enter(q, 0));
+	assert_false(queue_enter(q, 1));
+	assert_int_equal(queue_move(q, 2), -EINVAL);
+	assert_int_equal(queue_move(q, PROCESSORS_MAX), -EINVAL);
+	assert_int_equal(queue_move(q, UINT32_MAX), -EINVAL);
+	assert_int_equal(queue_processor(q), PROCESSOR_NONE);
+	queue_free(q);
+	test_processors_close();
+}
+
+static void
+a_move_changes_owner_and_lists(void **state)
+{
+	struct queue *q, *other;
+
+	test_processors_open(2, 0);
+	q = open_queue();
+	other = open_queue();
+	assert_int_equal(queue_move(other, 0), 0);
+	assert_int_equal(queue_move(q, 0), 0);
+	assert_true(stands_on(q, 0) && !stands_on(q, 1));
+	assert_int_equal(count_get(&q->moved), 0); /* it was placed, not moved */
+	assert_int_equal(queue_move(q, 0), 0);
+	assert_int_equal(queue_move(q, 1), 0);
+	assert_true(!stands_on(q, 0) && stands_on(q, 1) && stands_on(other, 0));
+	assert_int_equal(count_get(&q->moved), 1);
+	assert_false(queue_enter(q, 0));
+	assert_true(queue_enter(q, 1));
+	assert_false(queue_enter(q, 1)); /* busy */
+	queue_leave(q, 1);
+	assert_true(queue_enter(q, 1));
+	queue_leave(q, 1);
+	assert_int_equal(queue_move(q, PROCESSOR_NONE), 0);
+	assert_false(stands_on(q, 1));
+	assert_false(queue_enter(q, 1));
+	queue_free(q);
+	queue_free(other);
+	assert_false(stands_on(other, 0));
+	queue_free(NULL);
+	test_processors_close();
+}
+
+static void
+ids_are_bounded_and_used_again(void **state)
+{
+	static struct queue *all[QUEUES_MAX];
+	static struct vport vport;
+	unsigned id;
+
+	for (unsigned i = 0; i < QUEUES_MAX; i++) {
+		all[i] = queue_new(&vport, i);
+		assert_non_null(all[i]);
+		assert_int_equal(all[i]->id, i);
+	}
+	assert_null(queue_new(&vport, 0));
+	id = all[1234]->id;
+	queue_free(all[1234]);
+	assert_null(atomic_load(&queue_table[id]));
+	all[1234] = queue_new(&vport, 7);
+	assert_int_equal(all[1234]->id, id);
+	for (unsigned i = 0; i < QUEUES_MAX; i++)
+		queue_free(all[i]);
+}
+
+/* ---- descriptors ---- */
+
+static void
+a_descriptor_is_watched_where_its_queue_stands(void **state)
+{
+	static const struct source_ops none;
+	struct source source;
+	uint64_t one = 1;
+	uint32_t id = 0;
+	struct queue *q;
+	int fd = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC); /* readable from now on */
+
+	test_processors_open(2, 0);
+	q = open_queue();
+	source_init(&source, &none, fd, NULL);
+	assert_true(atomic_load(&source.ready));
+	assert_null(queue_set_source(q, QUEUE_FROM_SENDER, &source));
+	assert_int_equal(events_of(0, &id) + events_of(1, &id), 0);
+	assert_int_equal(queue_move(q, 0), 0);
+	assert_int_equal(events_of(0, &id), 1);
+	assert_int_equal(id, q->id);
+	/* What the old epoll had reported is not lost: the queue gets one look in any case. */
+	atomic_store(&source.ready, false);
+	assert_int_equal(queue_move(q, 1), 0);
+	assert_true(atomic_load(&source.ready));
+	assert_int_equal(events_of(0, &id), 0);
+	assert_int_equal(events_of(1, &id), 1);
+	assert_int_equal(queue_move(q, PROCESSOR_NONE), 0);
+	assert_int_equal(events_of(1, &id), 0);
+	assert_int_equal(queue_move(q, 0), 0);
+	assert_ptr_equal(queue_set_source(q, QUEUE_FROM_SENDER, NULL), &source);
+	assert_int_equal(events_of(0, &id), 0);
+	assert_int_equal(write(fd, &one, sizeof(one)), sizeof(one));
+	assert_null(queue_set_source(q, QUEUE_FROM_SENDER, &source));
+	assert_int_equal(events_of(0, &id), 1);
+	queue_free(q);
+	assert_int_equal(events_of(0, &id), 0);
+	close(fd);
+	test_processors_close();
+}
+
+/* An interface that was deleted reports for ever: nobody may watch it again. */
+static void
+a_dead_descriptor_is_not_watched_again(void **state)
+{
+	static const struct source_ops none;
+	struct source source;
+	uint32_t id = 0;
+	struct queue *q;
+	int fd = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC);
+
+	test_processors_open(2, 0);
+	q = open_queue();
+	source_init(&source, &none, fd, NULL);
+	atomic_store(&source.dead, true);
+	queue_set_source(q, QUEUE_FROM_SENDER, &source);
+	assert_int_equal(queue_move(q, 0), 0);
+	assert_int_equal(queue_move(q, 1), 0);
+	assert_int_equal(events_of(0, &id) + events_of(1, &id), 0);
+	queue_free(q);
+	close(fd);
+	test_processors_close();
+}
+
+static void
+whoever_gets_a_queue_or_a_source_is_woken(void **state)
+{
+	static const struct source_ops none;
+	struct source source;
+	struct queue *q;
+	uint64_t count;
+
+	test_processors_open(2, 0);
+	q = open_queue();
+	source_init(&source, &none, -1, NULL);
+	assert_int_equal(queue_move(q, 0), 0);
+	assert_int_equal(read(processors[0]->wake_fd, &count, sizeof(count)), sizeof(count));
+	queue_set_source(q, QUEUE_FROM_WIRE, &source);
+	assert_int_equal(read(processors[0]->wake_fd, &count, sizeof(count)), sizeof(count));
+	assert_int_equal(queue_move(q, 1), 0);
+	assert_int_equal(read(processors[0]->wake_fd, &count, sizeof(count)), -1);
+	assert_int_equal(read(processors[1]->wake_fd, &count, sizeof(count)), sizeof(count));
+	queue_free(q);
+	test_processors_close();
+}
+
+static void
+only_an_armed_processor_is_woken_and_once(void **state)
+{
+	uint64_t count;
+
+	test_processors_open(1, 0);
+	assert_false(processor_wake(processors[0]));
+	assert_int_equal(read(processors[0]->wake_fd, &count, sizeof(count)), -1);
+	atomic_store(&processors[0]->armed, true);
+	assert_true(processor_wake(processors[0]));
+	assert_false(processor_wake(processors[0]));
+	assert_int_equal(read(processors[0]->wake_fd, &count, sizeof(count)), sizeof(count));
+	assert_int_equal(count, 1);
+	test_processors_close();
+}
+
+/* ---- workers beside a mover ---- */
+
+/* A source whose plain fields are safe only while one worker at a time is inside. */
+struct numbers {
+	struct source source;
+	struct queue *queue;
+	_Atomic int inside;
+	uint64_t next, delivered; /* of the worker that is inside */
+	_Atomic uint64_t met, wrong;
+};
+
+static struct numbers numbers[QUEUES];
+static _Atomic bool stop;
+static _Atomic uint64_t bursts[WORKERS];
+
+static unsigned
+numbers_take(struct source *s, struct lane *lane)
+{
+	struct numbers *from = (struct numbers *)s;
+	struct burst *b = &lane->burst;
+
+	if (atomic_exchange_explicit(&from->inside, 1, memory_order_relaxed) != 0)
+		atomic_fetch_add(&from->met, 1);
+	b->n = 1 + from->next % 5;
+	for (unsigned i = 0; i < b->n; i++)
+		b->pkt[i].cookie = (void *)(uintptr_t)from->next++;
+	return b->n;
+}
+
+static void
+numbers_give(struct source *s, struct lane *lane)
+{
+	struct numbers *from = (struct numbers *)s;
+
+	atomic_store_explicit(&from->inside, 0, memory_order_relaxed);
+}
+
+static const struct source_ops numbers_ops = { numbers_take, numbers_give, NULL };
+
+static void
+serve(struct queue *q, struct lane *lane, unsigned p)
+{
+	struct source *s;
+
+	if (!queue_enter(q, p))
+		return;
+	s = atomic_load_explicit(&q->source[QUEUE_FROM_SENDER], memory_order_acquire);
+	if (s != NULL) {
+		struct numbers *from = (struct numbers *)s;
+		unsigned n = s->ops->take(s, lane);
+
+		for (unsigned i = 0; i < n; i++)
+			if ((uintptr_t)lane->burst.pkt[i].cookie != from->delivered++)
+				atomic_fetch_add(&from->wrong, 1);
+		s->ops->give(s, lane);
+		atomic_fetch_add_explicit(&bursts[p], 1, memory_order_relaxed);
+	}
+	queue_leave(q, p);
+}
+
+/* What worker.c does, as far as queues are concerned. */
+static void *
+work(void *arg)
+{
+	struct processor *p = arg;
+
+	qsbr_online(p->lane.reader);
+	for (unsigned round = 0; !atomic_load_explicit(&stop, memory_order_relaxed); round++) {
+		const struct queue_list *list = atomic_load_explicit(&p->queues, memory_order_acquire);
+		unsigned n = list != NULL ? list->n : 0;
+
+		for (unsigned i = 0; i < n; i++)
+			serve(list->queue[i], &p->lane, p->id);
+		qsbr_quiescent(p->lane.reader);
+		if (n == 0 || round % 64 == 0) {
+			qsbr_offline(p->lane.reader);
+			sched_yield();
+			qsbr_online(p->lane.reader);
+		}
+	}
+	qsbr_offline(p->lane.reader);
+	return NULL;
+}
+
+static void
+move_about(void)
+{
+	unsigned r = 1;
+
+	for (unsigned i = 0; i < MOVES; i++) {
+		struct queue *q = numbers[(r = r * 1664525 + 1013904223) % QUEUES].queue;
+		unsigned to = r >> 16 & 31;
+
+		/* Elsewhere each time, now and then off all; and another one is without its source for a moment. */
+		if (to == 31)
+			assert_int_equal(queue_move(q, PROCESSOR_NONE), 0);
+		else
+			assert_int_equal(queue_move(q, (queue_processor(q) + 1 + to % (WORKERS - 1)) % WORKERS), 0);
+		if (r >> 26 == 0) {
+			struct source *s;
+
+			q = numbers[i % QUEUES].queue;
+			s = queue_set_source(q, QUEUE_FROM_SENDER, NULL);
+
+			assert_int_equal(atomic_load(&((struct numbers *)s)->inside), 0);
+			assert_null(queue_set_source(q, QUEUE_FROM_SENDER, s));
+		}
+	}
+}
+
+static void
+no_two_workers_meet_in_a_queue_that_moves(void **state)
+{
+	test_processors_open(WORKERS, 0);
+	for (unsigned i = 0; i < QUEUES; i++) {
+		source_init(&numbers[i].source, &numbers_ops, -1, NULL);
+		numbers[i].queue = open_queue();
+		queue_set_source(numbers[i].queue, QUEUE_FROM_SENDER, &numbers[i].source);
+	}
+	for (unsigned i = 0; i < WORKERS; i++)
+		assert_int_equal(pthread_create(&processors[i]->thread, NULL, work, processors[i]), 0);
+	move_about();
+	for (unsigned i = 0; i < QUEUES; i++) /* their sources are readable by us from here on */
+		queue_move(numbers[i].queue, PROCESSOR_NONE);
+	for (unsigned i = 0; i < QUEUES; i++) {
+		assert_int_equal(atomic_load(&numbers[i].met), 0);
+		assert_int_equal(atomic_load(&numbers[i].wrong), 0);
+		assert_true(numbers[i].next == numbers[i].delivered);
+		assert_true(numbers[i].next > MOVES / 100);
+	}
+	atomic_store(&stop, true);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		pthread_join(processors[i]->thread, NULL);
+		assert_true(atomic_load(&bursts[i]) > 100); /* each had its turn */
+	}
+	for (unsigned i = 0; i < QUEUES; i++)
+		queue_free(numbers[i].queue);
+	test_processors_close();
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_new_queue_stands_nowhere),
+		cmocka_unit_test(a_move_changes_owner_and_lists),
+		cmocka_unit_test(ids_are_bounded_and_used_again),
+		cmocka_unit_test(a_descriptor_is_watched_where_its_queue_stands),
+		cmocka_unit_test(a_dead_descriptor_is_not_watched_again),
+		cmocka_unit_test(whoever_gets_a_queue_or_a_source_is_woken),
+		cmocka_unit_test(only_an_armed_processor_is_woken_and_once),
+		cmocka_unit_test(no_two_workers_meet_in_a_queue_that_moves),
+	};
+
+	return cmocka_run_group_tests(tests, test_eal_start, NULL);
+}
