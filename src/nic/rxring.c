@@ -92,14 +92,14 @@ rxring_free(struct rxring *r, unsigned *lost)
 	void *m;
 	unsigned n = 0;
 
-	if (r == NULL)
-		return;
-	while (rte_ring_sc_dequeue(r->ring, &m) == 0) {
+	while (r != NULL && rte_ring_sc_dequeue(r->ring, &m) == 0) {
 		rte_pktmbuf_free(m);
 		n++;
 	}
 	if (lost != NULL)
 		*lost = n;
+	if (r == NULL)
+		return;
 	rte_ring_free(r->ring);
 	free(r);
 }
