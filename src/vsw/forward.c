@@ -9,6 +9,7 @@
 #include <rte_branch_prediction.h>
 
 #include "pkt/build.h"
+#include "pkt/wire.h"
 #include "vsw/learn.h"
 #include "vsw/switch.h"
 
@@ -22,10 +23,23 @@ allowed(const struct port_conf *conf, uint16_t vid)
 	return conf->allowed[vid / 64] >> (vid % 64) & 1;
 }
 
+/*
+ * Whether a second tag follows the one that was taken out. When such a frame leaves without its own tag, who reads tags
+ * takes it for one of the inner VLAN: the sender would choose a VLAN that it is not in ("double tagging").
+ */
+static bool
+has_inner_tag(const struct pkt *pkt)
+{
+	return get_be16(pkt->hdr + ETH_ADDRS_LEN) == TYPE_VLAN;
+}
+
 /* Puts the frame into its VLAN: IEEE 802.1Q-2022, 6.9. False when the port may not speak there. */
 static bool
 vlan_ingress(const struct port_conf *conf, struct pkt *pkt)
 {
+	/* A priority tag is not kept, and Linux for one looks behind it for the VLAN. */
+	if (unlikely(pkt->tagged) && pkt->vid == 0 && has_inner_tag(pkt))
+		return false;
 	switch (conf->vlan) {
 	case PORT_UNTAGGED:
 		return pkt->vid == 0;
@@ -52,7 +66,7 @@ vlan_egress(const struct port_conf *conf, const struct pkt *pkt)
 	case PORT_ACCESS:
 		return pkt->vid == conf->vid ? PKT_TAG_NONE : NOT_MEMBER;
 	case PORT_TRUNK:
-		if (!allowed(conf, pkt->vid))
+		if (!allowed(conf, pkt->vid) || (pkt->vid == conf->vid && has_inner_tag(pkt)))
 			return NOT_MEMBER;
 		return pkt->vid == conf->vid || pkt->vid == 0 ? PKT_TAG_NONE : pkt->pcp << 13 | pkt->vid;
 	}
