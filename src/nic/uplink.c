@@ -16,6 +16,7 @@
 
 #include "base/qsbr.h"
 #include "nic/uplink_tx.h"
+#include "nic/uplink_xdp.h"
 
 #define UPLINK_DESC 1024 /* descriptors each way; AF_XDP's fill and completion rings are as long. Our choice */
 /*
@@ -39,6 +40,7 @@ uplink_init(struct uplink *u, const char *name, enum uplink_type type, const cha
 	snprintf(u->name, sizeof(u->name), "%s", name);
 	snprintf(u->arg, sizeof(u->arg), "%s", arg);
 	u->type = type;
+	u->claim = -1;
 	atomic_init(&u->port, UPLINK_ABSENT);
 	u->sink.ops = &uplink_sink_ops;
 }
@@ -190,11 +192,41 @@ make_pool(struct uplink *u, struct err *err)
 	return 0;
 }
 
+/* The device with a port of its own, configured by nobody yet. */
+static int
+make_device(struct uplink *u, uint16_t *port, struct err *err)
+{
+	char args[256];
+	int ret;
+
+	device_arguments(u, u->device, sizeof(u->device), args, sizeof(args));
+	ret = rte_vdev_init(u->device, args);
+	if (ret == 0 && (ret = rte_eth_dev_get_port_by_name(u->device, port)) != 0)
+		rte_vdev_uninit(u->device);
+	if (ret == 0)
+		return 0;
+	ret = err_set(err, ret < 0 ? ret : -EIO, "adapter '%s': cannot open uplink %s: %s", u->name, u->arg,
+		      strerror(ret < 0 ? -ret : EIO));
+	if (is_interface(u))
+		err_hint(err,
+			 "is '%s' an interface of this network namespace (ip link), and are we allowed to use it "
+			 "(CAP_NET_ADMIN, CAP_NET_RAW)?",
+			 u->arg);
+	return ret;
+}
+
+static void
+release(struct uplink *u)
+{
+	if (u->claim >= 0)
+		close(u->claim);
+	u->claim = -1;
+}
+
 int
 uplink_open(struct uplink *u, unsigned mtu, struct err *err)
 {
 	struct fd_set_of before;
-	char args[256];
 	uint16_t port;
 	int ret;
 
@@ -202,31 +234,29 @@ uplink_open(struct uplink *u, unsigned mtu, struct err *err)
 	ret = make_pool(u, err);
 	if (ret < 0)
 		return ret;
-	device_arguments(u, u->device, sizeof(u->device), args, sizeof(args));
+	if (u->type == UPLINK_TYPE_AF_XDP) {
+		u->claim = uplink_xdp_claim(u->name, u->arg, err);
+		if (u->claim < 0)
+			return u->claim;
+	}
 	packet_sockets(&before);
 	u->ifindex = is_interface(u) ? if_nametoindex(u->arg) : 0;
-	ret = rte_vdev_init(u->device, args);
-	if (ret == 0 && (ret = rte_eth_dev_get_port_by_name(u->device, &port)) != 0)
-		rte_vdev_uninit(u->device);
-	if (ret != 0) {
-		err_set(err, ret < 0 ? ret : -EIO, "adapter '%s': cannot open uplink %s: %s", u->name, u->arg,
-			strerror(ret < 0 ? -ret : EIO));
-		if (is_interface(u))
-			err_hint(err,
-				 "is '%s' an interface of this network namespace (ip link), and are we allowed "
-				 "to use it (CAP_NET_ADMIN, CAP_NET_RAW)?",
-				 u->arg);
-		return ret < 0 ? ret : -EIO;
-	}
+	ret = make_device(u, &port, err);
+	if (ret < 0)
+		goto release_claim;
 	ret = start_device(u, port, mtu, err);
-	if (ret < 0) {
-		rte_eth_dev_close(port);
-		rte_vdev_uninit(u->device);
-		return ret;
-	}
+	if (ret < 0)
+		goto close_device;
 	find_new_sockets(u, &before);
 	atomic_store_explicit(&u->port, port, memory_order_release);
 	return 0;
+
+close_device:
+	rte_eth_dev_close(port);
+	rte_vdev_uninit(u->device);
+release_claim:
+	release(u);
+	return ret;
 }
 
 void
@@ -246,6 +276,7 @@ uplink_close(struct uplink *u)
 	rte_eth_dev_stop(port);
 	rte_eth_dev_close(port);
 	rte_vdev_uninit(u->device);
+	release(u);
 	u->n_fds = 0;
 }
 

@@ -44,6 +44,7 @@ struct uplink {
 	int fds[UPLINK_FDS_MAX];  /* to sleep on; the driver's, not ours to close */
 	unsigned n_fds;
 	unsigned generation; /* opens so far */
+	int claim;           /* on the interface's XDP hook; -1: none */
 	unsigned ifindex;    /* of the interface that is open; 0: none */
 
 	struct sink sink;
