@@ -1,9 +1,8 @@
 /* main.c - fairleadd: start order and its mirror, nothing else. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -19,8 +18,6 @@ data_plane(const struct options *options, int sock)
 	struct err err;
 	int status;
 
-	/* Without the keeper there is nobody to give back what was taken over. */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	keep_client_init(sock);
 	if (daemon_start(&daemon, options, &err) < 0) {
 		log_error("%s", err.msg);
@@ -47,6 +44,7 @@ main(int argc, char **argv)
 		perror("fairleadd: socketpair");
 		return EXIT_FAILURE;
 	}
+	options.keeper = getpid();
 	pid = fork();
 	if (pid < 0) {
 		perror("fairleadd: fork");
@@ -57,5 +55,8 @@ main(int argc, char **argv)
 		_exit(data_plane(&options, pair[1]));
 	}
 	close(pair[1]);
-	return keep_serve(pair[0], pid, &options.keep);
+	status = keep_serve(pair[0], pid, &options.keep);
+	if (status < 0)
+		return EXIT_FAILURE;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); /* as a shell says it */
 }

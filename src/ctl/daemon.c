@@ -131,7 +131,7 @@ daemon_start(struct daemon *d, const struct options *o, struct err *err)
 		return err->code;
 	ret = eal_start(o->hugepages, config->n_adapters, err);
 	if (ret == 0)
-		ret = privilege_drop(config, err);
+		ret = privilege_drop(config, o->keeper, err);
 	if (ret == 0)
 		ret = host_start(&d->host, config, &host_options, err);
 	if (ret < 0) {

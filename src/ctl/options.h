@@ -17,6 +17,7 @@ struct options {
 	char rpc_read_only[KEEP_NAME_MAX]; /* its read-only twin */
 	bool take_over;
 	bool hugepages;
+	pid_t keeper; /* the parent, set by main before it forks */
 };
 
 /* Returns OPTIONS_RUN, or an exit status after it has said why (2: wrong usage; 0: help or version). */

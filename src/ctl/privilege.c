@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <pwd.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #define USER "fairlead" /* the package makes it */
 #define USER_OF_LAST_RESORT "nobody"
@@ -145,7 +147,7 @@ deny_calls(struct err *err)
 }
 
 int
-privilege_drop(const struct config *config, struct err *err)
+privilege_drop(const struct config *config, pid_t keeper, struct err *err)
 {
 	struct rlimit none = { 0, 0 };
 	int ret = drop_capabilities(config, err);
@@ -159,5 +161,9 @@ privilege_drop(const struct config *config, struct err *err)
 	setrlimit(RLIMIT_CORE, &none);
 	prctl(PR_SET_DUMPABLE, 1);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	/* Nobody would give back what was taken over. A change of user clears it: prctl(2). */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != keeper)
+		return err_set(err, -ESRCH, "the keeper ended while the data plane started");
 	return deny_calls(err);
 }
