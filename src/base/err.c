@@ -22,6 +22,21 @@ err_set(struct err *e, int code, const char *fmt, ...)
 }
 
 void
+err_prefix(struct err *e, const char *fmt, ...)
+{
+	char what[128], msg[sizeof(e->msg)];
+	va_list ap;
+
+	if (e == NULL)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	memcpy(msg, e->msg, sizeof(msg));
+	snprintf(e->msg, sizeof(e->msg), "%s: %.*s", what, (int)(sizeof(e->msg) - sizeof(what) - 3), msg);
+}
+
+void
 err_hint(struct err *e, const char *fmt, ...)
 {
 	va_list ap;

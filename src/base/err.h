@@ -19,6 +19,9 @@ struct err {
 /* Fills e (may be NULL) and returns code, so a caller can write return err_set(...). code is negative. */
 int err_set(struct err *e, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+/* Puts "WHAT: " in front of the sentence of an error that is already set. e may be NULL. */
+void err_prefix(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 /* Adds the hint line to an error that is already set. e may be NULL. */
 void err_hint(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

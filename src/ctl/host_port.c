@@ -157,6 +157,8 @@ host_port_add(struct host *host, struct host_switch *on, const struct config_por
 	}
 	interface_wanted(is, &is->mac, &want);
 	hp->tap = tap_open(&want, &hp->port, host->toeplitz, err);
+	if (hp->tap == NULL)
+		err_prefix(err, "port '%s'", is->name);
 	ret = hp->tap != NULL ? 0 : err->code;
 	if (ret == 0)
 		ret = make_queues(hp, err);
@@ -264,8 +266,10 @@ host_port_change(struct host_port *hp, const struct config_port *is, struct err 
 	if (interface_differs) {
 		interface_wanted(is, &is->mac, &want);
 		ret = tap_change(hp->tap, &want, err);
-		if (ret < 0)
+		if (ret < 0) {
+			err_prefix(err, "port '%s' unchanged", hp->is.name);
 			return ret;
+		}
 	}
 	rights(is, &hp->tap->mac, &conf);
 	ret = port_set_conf(&hp->port, &conf);

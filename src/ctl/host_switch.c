@@ -46,8 +46,10 @@ guard(const struct config_adapter *is, const struct host_options *options, struc
 		return 0;
 	ret = keep_link_show(is->arg, options->caller != NULL && options->caller[0] ? options->caller : NULL, &link,
 			     err);
-	if (ret < 0)
+	if (ret < 0) {
+		err_prefix(err, "adapter '%s'", is->name);
 		return ret;
+	}
 	if (link.enslaved) {
 		ret = err_set(err, -EBUSY, "adapter '%s': interface '%s' is busy: it belongs to a bridge, bond or team",
 			      is->name, is->arg);
