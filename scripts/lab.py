@@ -260,5 +260,6 @@ class Iperf:
             if time.monotonic() > end:
                 raise LabError(f'iperf3 did not end within {seconds + 15} s')
             time.sleep(pause)
-            meanwhile()
+            if all(process.poll() is None for process in running):
+                meanwhile()
         return {namespace: self.result(namespace) for namespace in self.servers}

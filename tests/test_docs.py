@@ -15,7 +15,7 @@ def commands():
     """(document, command line) of every `fairlead ...` that a document prints, without those with a placeholder."""
     found = set()
     for document in DOCUMENTS:
-        for line in re.findall(r'(?:^ {4}|`)((?:build/)?fairlead [a-z][^`#\n]*?)(?:`|\s{2,}#|\s*$)', document.read_text(), re.M):
+        for line in re.findall(r'(?:^ {4}|`)((?:build/)?fairlead [a-z][^`#\n]*?)(?:`|\s+#|\s*$)', document.read_text(), re.M):
             if not re.search(r'\b[A-Z]{3,}\b|<|\.\.\.', line):
                 found.add((document.name, line.strip()))
     return sorted(found)

@@ -37,7 +37,8 @@ def test_a_short_run_plays_the_acts_and_ends():
         line, = [line for line in lines if line.startswith(f'{act}: ')]
         rates[act] = float(re.match(rf'{act}: ([0-9.]+) Gb/s .*median of [0-9.]+ [0-9.]+ [0-9.]+.*, 0 of 100 pings lost', line).group(1))
     ratio = float(re.match(r'vmq moves ([0-9.]+) x what none does', lines[-1]).group(1))
-    assert rates['none'] > 0 and abs(ratio - rates['vmq'] / rates['none']) < 0.2
+    assert ratio > 1.5, 'three processors in place of a full one: 3 on a quiet machine'
+    assert rates['none'] > 0 and abs(ratio / (rates['vmq'] / rates['none']) - 1) < 0.1, 'the rates are rounded to 0.01'
     assert sum('emulated' in line for line in lines) >= 2
 
 
