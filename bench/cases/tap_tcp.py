@@ -1,7 +1,7 @@
 """One TCP stream between two namespaces on TAP ports, through each switch in turn, several times around.
 
 The switch has the first CPU (fairlead's one worker, or the main thread of Open vSwitch, which serves TAP ports), iperf3 of both ends
-the last one. A kernel bridge has no thread of its own, its work is done by the sender's and the receiver's: these get a CPU each.
+the last one. A kernel bridge has no thread of its own, its work is done by the sender's and the receiver's: these have both CPUs.
 """
 import json
 from statistics import median
@@ -72,8 +72,8 @@ def start_ovs(lab, short, cpu, tool_cpu, settings=()):
     return one
 
 
-def start_bridge(lab, client_cpu, server_cpu):
-    one = Contender(lab, 'br', client_cpu, server_cpu)
+def start_bridge(lab, both):
+    one = Contender(lab, 'br', both, both)
     host = lab.netns('bridge')
     call(['ip', '-n', host, 'link', 'add', 'br0', 'type', 'bridge'])
     call(['ip', '-n', host, 'link', 'set', 'br0', 'up'])
@@ -91,7 +91,7 @@ def measure(seconds):
         ours = start_fairlead(lab, cpu, tool_cpu)
         plain = start_ovs(lab, 'op', cpu, tool_cpu)
         tso = start_ovs(lab, 'ot', cpu, tool_cpu, ['userspace-tso-enable=true'])
-        bridge = start_bridge(lab, tool_cpu, cpu)
+        bridge = start_bridge(lab, f'{cpu},{tool_cpu}')
         everyone = [ours, plain, tso, bridge]
         for one in everyone:
             one.listen()
@@ -102,7 +102,7 @@ def measure(seconds):
     return [
         row('tap-tcp', ours, plain, 'ovs-dpdk', GOAL, where + 'Open vSwitch as it comes'),
         row('tap-tcp-tso', ours, tso, 'ovs-dpdk-tso', None, where + 'Open vSwitch with userspace-tso-enable, which is off unless asked for'),
-        row('tap-tcp-bridge', ours, bridge, 'kernel-bridge', None, f'veth and a kernel bridge; sender on CPU {tool_cpu}, receiver on CPU {cpu}'),
+        row('tap-tcp-bridge', ours, bridge, 'kernel-bridge', None, f'veth and a kernel bridge; iperf3 on CPUs {cpu} and {tool_cpu}'),
     ]
 
 
