@@ -179,7 +179,7 @@ deliver(struct lane *lane, struct port *out, struct pkt *const *pkts, const int 
 static bool
 flood(struct lane *lane, const struct port_set *set, struct port *in, struct pkt *pkt)
 {
-	unsigned copies = 0, taken = 0;
+	unsigned receivers = 0, taken = 0;
 
 	for (unsigned slot = 0; slot < set->n; slot++) {
 		struct port *out = set->port[slot];
@@ -190,13 +190,13 @@ flood(struct lane *lane, const struct port_set *set, struct port *in, struct pkt
 		tag = vlan_egress(atomic_load_explicit(&out->conf, memory_order_acquire), pkt);
 		if (tag == NOT_MEMBER)
 			continue;
+		/* Before it arrives, or whoever reads the books meanwhile finds more out than in. */
+		if (receivers++ > 0)
+			count_add(&in->vport->stats[lane->id].copies, 1);
 		taken += deliver(lane, out, &pkt, &tag, 1);
-		copies++;
 	}
-	if (copies == 0)
+	if (receivers == 0)
 		drop_rx(in->vport, lane->id, DROP_NO_RECEIVER);
-	else
-		count_add(&in->vport->stats[lane->id].copies, copies - 1);
 	return taken > 0;
 }
 
