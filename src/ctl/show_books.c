@@ -19,8 +19,13 @@
 
 #include "ctl/handlers.h"
 
-/* Counters of running workers are not read at one moment: so many tries, so far apart, until all of them agree. Our choice. */
-#define TRIES 5
+/*
+ * Counters of running workers are not read at one moment: so many looks until all of them agree, where others pass, and so many
+ * where all stands still, for a worker may be off its core in the middle of a burst. The pause between them doubles: 3 and
+ * 63 ms in all. Our choice.
+ */
+#define LOOKS_MOVING 3
+#define LOOKS_STILL 7
 #define PAUSE_US 1000
 
 struct book {
@@ -57,21 +62,31 @@ book_of_port(const struct vport_totals *t, struct book *out)
 }
 
 static void
-book_of_host(const struct host *host, struct book *out)
+sum_all(const struct host *host, struct vport_totals *out)
 {
-	struct vport_totals sum, one;
+	struct vport_totals one;
 	const struct vport *vp;
 
-	vport_sum_gone(&sum);
+	vport_sum_gone(out);
 	for (unsigned i = 0; (vp = nth_vport(host, i)) != NULL; i++) {
 		vport_sum(vp, &one);
-		vport_totals_add(&sum, &one);
+		vport_totals_add(out, &one);
 	}
+}
+
+/* First what came out, then what went in: a frame that passes meanwhile is then one on its way, not one too many. */
+static void
+book_of_host(const struct host *host, struct book *out)
+{
+	struct vport_totals ends, begins;
+
+	sum_all(host, &ends);
+	sum_all(host, &begins);
 	*out = (struct book){
-		.offered = sum.rx_packets,
-		.copies = sum.copies,
-		.delivered = sum.tx_packets,
-		.dropped = sum.rx_dropped + sum.tx_dropped,
+		.offered = begins.rx_packets,
+		.copies = begins.copies,
+		.delivered = ends.tx_packets,
+		.dropped = ends.rx_dropped + ends.tx_dropped,
 	};
 }
 
@@ -102,23 +117,29 @@ struct reading {
 	struct book first, now;
 };
 
+static bool
+is_moving(const struct reading *r)
+{
+	return memcmp(&r->first, &r->now, sizeof(r->now)) != 0;
+}
+
 /* Looks at all, then again at those that do not agree. */
 static void
 read_all(const struct host *host, struct reading *r, unsigned n)
 {
 	bool again = true;
 
-	for (int try = 0; try < TRIES && again; try++) {
-		if (try > 0)
-			usleep(PAUSE_US);
+	for (unsigned looks = 0; looks < LOOKS_STILL && again; looks++) {
+		if (looks > 0)
+			usleep(PAUSE_US << (looks - 1));
 		again = false;
 		for (unsigned i = 0; i < n; i++) {
-			if (try > 0 && missing(&r[i].now) == 0)
+			if (looks > 0 && missing(&r[i].now) == 0)
 				continue;
 			look(host, r[i].vp, &r[i].now);
-			if (try == 0)
+			if (looks == 0)
 				r[i].first = r[i].now;
-			again |= missing(&r[i].now) != 0;
+			again |= missing(&r[i].now) != 0 && (looks + 1 < LOOKS_MOVING || !is_moving(&r[i]));
 		}
 	}
 }
@@ -128,8 +149,7 @@ static json_t *
 book_json(const struct reading *r)
 {
 	const struct book *b = &r->now;
-	bool moving = memcmp(&r->first, b, sizeof(*b)) != 0;
-	int64_t held = moving && missing(b) > 0 ? missing(b) : 0;
+	int64_t held = is_moving(r) && missing(b) > 0 ? missing(b) : 0;
 
 	return json_pack("{s:s?, s:I, s:I, s:I, s:I, s:I, s:b}", "port", r->vp != NULL ? r->vp->name : NULL, "offered",
 			 (json_int_t)b->offered, "copies", (json_int_t)b->copies, "delivered", (json_int_t)b->delivered,
