@@ -6,13 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static unsigned lanes = 1;
+static unsigned lanes = 1;       /* slots: the last one is control's */
 static struct vport_totals gone; /* control */
 
 void
 vport_set_lanes(unsigned n)
 {
-	lanes = n;
+	lanes = n + 1;
+}
+
+unsigned
+vport_control_lane(void)
+{
+	return lanes - 1;
 }
 
 int

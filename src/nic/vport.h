@@ -44,6 +44,9 @@ struct vport_totals {
 /* How many lanes this process will ever have; before the first vport. Control. */
 void vport_set_lanes(unsigned n);
 
+/* One slot more, in which control counts what ends in its hands. Control. */
+unsigned vport_control_lane(void);
+
 /* Returns 0 or -ENOMEM. Control. vport_fini only when no lane can count any more. */
 int vport_init(struct vport *vp, const char *name);
 void vport_fini(struct vport *vp);
