@@ -147,6 +147,20 @@ gain(struct adapter *a, const struct vmq_change *change, unsigned n)
 }
 
 /*
+ * A ring that was given up with frames in it, because its processor got no time at all for DRAIN_MAX_NS: they came in by
+ * the wire and end at the member's full queue. Their front end may be counting right now, so this is control's own slot.
+ */
+static void
+count_lost(struct adapter *a, const struct adapter_member *m, unsigned lost)
+{
+	unsigned lane = vport_control_lane();
+
+	count_add(&a->wire.stats[lane].rx_packets, lost);
+	count_add(&m->vport->stats[lane].tx_offered, lost);
+	count_add(&m->vport->stats[lane].tx_drops[DROP_QUEUE_FULL], lost);
+}
+
+/*
  * Takes rings away. Each member's queue first joins the default queue's processor: its ring is then drained by the same
  * worker that will get its next frames, and the default queue stands still just as long.
  */
@@ -174,10 +188,7 @@ lose(struct adapter *a, struct adapter_member *const *losers, unsigned n)
 		wait_until_passed(old[i], rxring_position(old[i]));
 		queue_set_source(losers[i]->queues[0], QUEUE_FROM_WIRE, NULL);
 		rxring_free(old[i], &lost);
-		for (; lost > 0; lost--) { /* only when its processor got no time at all for DRAIN_MAX_NS */
-			count_add(&losers[i]->vport->stats[a->lane_id].tx_offered, 1);
-			drop_tx(losers[i]->vport, a->lane_id, DROP_QUEUE_FULL);
-		}
+		count_lost(a, losers[i], lost);
 	}
 	ring_open(a->default_ring, true);
 	free(old);
