@@ -225,8 +225,10 @@ adapter_replan(struct adapter *a, struct err *err)
 		ret = lose(a, out.lost, out.n_lost);
 	if (ret == 0 && out.n_gained > 0)
 		ret = gain(a, out.gained, out.n_gained);
-	for (unsigned i = 0; i < out.n_stay; i++)
+	for (unsigned i = 0; i < out.n_stay; i++) {
+		out.stay[i].member->vm_queue = out.stay[i].vm_queue;
 		member_place(out.stay[i].member, out.stay[i].processor);
+	}
 	for (unsigned i = 0; i < a->n_members; i++)
 		if (a->members[i]->ring == NULL)
 			member_place(a->members[i], out.base);
