@@ -40,6 +40,7 @@ test_processors_open(unsigned n, unsigned speed_percent)
 	for (unsigned i = 0; i < n; i++) {
 		processors[i] = processor_new(i, 0, speed_percent, false);
 		assert_non_null(processors[i]);
+		processors[i]->core = i;
 	}
 	n_processors = n;
 }

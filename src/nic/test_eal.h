@@ -14,7 +14,7 @@
 /* Group setup, once per program: EAL without devices, telemetry and shared files, qsbr, TEST_LANES lanes. 0 or -1. */
 int test_eal_start(void **state);
 
-/* Makes processors 0..n-1 without workers, all on CPU 0 as far as they know; and frees them. Fail the test without memory. */
+/* Makes processors 0..n-1 without workers, each on a core of its own as far as they know; and frees them. Fail the test without memory. */
 void test_processors_open(unsigned n, unsigned speed_percent);
 void test_processors_close(void);
 
