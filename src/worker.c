@@ -56,6 +56,8 @@ sleep_ns(const struct worker *w, uint64_t ns)
 {
 	struct timespec ts = { .tv_sec = (time_t)(ns / NSEC_PER_S), .tv_nsec = (long)(ns % NSEC_PER_S) };
 
+	if (ns == 0)
+		return;
 	qsbr_offline(w->lane->reader);
 	nanosleep(&ts, NULL);
 	qsbr_online(w->lane->reader);
@@ -85,9 +87,7 @@ worker_source(struct worker *w, struct queue *q, struct source *s)
 static bool
 worth_a_look(struct source *s)
 {
-	if (s == NULL)
-		return false;
-	return s->fd < 0 ? s->ops->pending(s) : atomic_load_explicit(&s->ready, memory_order_relaxed);
+	return s != NULL && (s->fd < 0 ? s->ops->pending(s) : atomic_load_explicit(&s->ready, memory_order_relaxed));
 }
 
 static unsigned
@@ -110,20 +110,26 @@ worker_queue(struct worker *w, struct queue *q)
 	return n;
 }
 
-/* Every queue once, the inline front end first. Returns packets. */
+/* Every queue once, inline front ends first. Returns what there was to do, in packets. */
 static unsigned
 worker_round(struct worker *w)
 {
 	const struct queue_list *list = atomic_load_explicit(&w->p->queues, memory_order_acquire);
-	struct frontend *fe = atomic_load_explicit(&w->p->inline_frontend, memory_order_acquire);
-	unsigned n = 0;
+	unsigned sorted = frontend_poll_inline(w->p, w->lane), n = 0;
 
-	if (fe != NULL)
-		n += frontend_poll(fe, w->lane);
-	for (unsigned i = 0; list != NULL && i < list->n; i++)
-		n += worker_queue(w, list->queue[i]);
+	for (unsigned i = 0; list != NULL && i < list->n; i++) {
+		unsigned k = worker_queue(w, list->queue[i]);
+
+		if (k == 0)
+			continue;
+		n += k;
+		/* A grace period lasts a burst, not a round over a thousand busy queues. */
+		qsbr_quiescent(w->lane->reader);
+		list = atomic_load_explicit(&w->p->queues, memory_order_acquire);
+	}
 	qsbr_quiescent(w->lane->reader);
-	return n;
+	count_add(&w->p->packets, n);
+	return sorted + n;
 }
 
 /* Marks the queues whose descriptors epoll reported. Called online: queue_table entries are valid until the next quiescent state. */
@@ -135,8 +141,9 @@ mark_ready(struct worker *w, const struct epoll_event *events, int n)
 		struct queue *q;
 
 		if (events[i].data.u32 == PROCESSOR_EVENT_WAKE) {
-			if (read(w->p->wake_fd, &count, sizeof(count)) < 0)
-				continue; /* an uplink's socket, or read already */
+			/* Nothing to read: a socket of an uplink, or read already. */
+			if (read(w->p->wake_fd, &count, sizeof(count)) < 0 && (events[i].events & EPOLLERR))
+				frontend_inline_take_errors(w->p);
 			continue;
 		}
 		q = atomic_load_explicit(&queue_table[events[i].data.u32 % QUEUES_MAX], memory_order_acquire);
@@ -183,8 +190,7 @@ anything_pending(const struct worker *w)
 static void
 sleep_until_kicked(struct worker *w)
 {
-	struct frontend *fe = atomic_load_explicit(&w->p->inline_frontend, memory_order_acquire);
-	int timeout_ms = fe != NULL && frontend_is_blind(fe) ? BLIND_MS : SAFETY_MS;
+	int timeout_ms = frontend_inline_is_blind(w->p) ? BLIND_MS : SAFETY_MS;
 	struct epoll_event events[EVENTS];
 	int n;
 
@@ -249,13 +255,11 @@ worker_main(void *arg)
 {
 	struct processor *p = arg;
 	struct worker w;
+	unsigned n;
 
 	p->tid = lane_enter(&p->lane);
 	worker_init(&w, p);
 	while (!atomic_load_explicit(&p->stop, memory_order_relaxed)) {
-		uint64_t pause_ns;
-		unsigned n;
-
 		w.now = clock_cycles();
 		n = worker_round(&w);
 		if (n == 0) {
@@ -263,14 +267,11 @@ worker_main(void *arg)
 		} else {
 			w.last_work = w.now;
 			w.rate_packets += n;
-			count_add(&p->packets, n);
 			count_add(&p->bursts, 1);
 			if (w.now - w.last_epoll > w.epoll_cycles)
 				look_at_descriptors(&w);
 		}
-		pause_ns = cap_pause_ns(&w.cap, w.now);
-		if (pause_ns > 0)
-			sleep_ns(&w, pause_ns);
+		sleep_ns(&w, cap_pause_ns(&w.cap, w.now));
 	}
 	lane_leave(&p->lane);
 	return NULL;
@@ -279,18 +280,23 @@ worker_main(void *arg)
 int
 worker_start(struct processor *p)
 {
+	pthread_attr_t attr;
 	char name[16];
 	cpu_set_t set;
 	int err;
 
-	err = -pthread_create(&p->thread, NULL, worker_main, p);
-	if (err < 0)
-		return err;
-	snprintf(name, sizeof(name), "fl-worker-%u", p->id);
-	pthread_setname_np(p->thread, name);
 	CPU_ZERO(&set);
 	CPU_SET(p->cpu, &set);
-	return -pthread_setaffinity_np(p->thread, sizeof(set), &set);
+	pthread_attr_init(&attr);
+	err = -pthread_attr_setaffinity_np(&attr, sizeof(set), &set);
+	if (err == 0)
+		err = -pthread_create(&p->thread, &attr, worker_main, p);
+	pthread_attr_destroy(&attr);
+	if (err == 0) {
+		snprintf(name, sizeof(name), "fl-worker-%u", p->id);
+		pthread_setname_np(p->thread, name);
+	}
+	return err;
 }
 
 void

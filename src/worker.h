@@ -5,7 +5,7 @@
  */
 #include "nic/processor.h"
 
-/* Starts p's worker, pinned to its CPU. Returns 0 or -errno. */
+/* Starts p's worker, pinned to its CPU. Returns 0, or -errno with no thread: -EINVAL for a CPU that it may not run on. */
 int worker_start(struct processor *p);
 
 /* Stops and joins it; queues may still stand on p, but nobody serves them then. */

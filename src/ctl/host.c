@@ -216,8 +216,8 @@ start_processors(struct host *host, const struct config_processors *is, struct e
 		if (ret < 0) {
 			err_set(err, ret, "processor %u cannot run on CPU %u: %s", i, cpu, strerror(-ret));
 			err_hint(err, "processors.cpus may name CPUs of this machine that the daemon may run on");
-			if (processors[i] != NULL)
-				n_processors = i + 1;
+			processor_free(processors[i]);
+			processors[i] = NULL;
 			return ret;
 		}
 		n_processors = i + 1;
@@ -227,10 +227,15 @@ start_processors(struct host *host, const struct config_processors *is, struct e
 }
 
 static void
-stop_processors(void)
+stop_workers(void)
 {
 	for (unsigned i = 0; i < n_processors; i++)
 		worker_stop(processors[i]);
+}
+
+static void
+free_processors(void)
+{
 	for (unsigned i = 0; i < n_processors; i++)
 		processor_free(processors[i]);
 	n_processors = 0;
@@ -265,12 +270,17 @@ host_start(struct host *host, struct config *config, const struct host_options *
 void
 host_stop(struct host *host)
 {
+	/* Workers end once no frame comes in any more; from there on nobody has to be waited for. */
+	for (unsigned i = 0; i < host->n_switches; i++)
+		if (host->switches[i]->adapter != NULL)
+			adapter_stop(host->switches[i]->adapter);
+	stop_workers();
 	while (host->n_ports > 0)
 		host_port_remove(host, host->ports[host->n_ports - 1]);
 	while (host->n_switches > 0)
 		host_switch_remove(host, host->switches[host->n_switches - 1]);
 	learn_stop();
-	stop_processors();
+	free_processors();
 	toeplitz_free(host->toeplitz);
 	config_free(host->running);
 	host->running = NULL;

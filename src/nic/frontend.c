@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,12 +16,12 @@
 #include "base/qsbr.h"
 
 #define BURST PKT_BURST
-#define FULL_BURST (BURST / 2)    /* bursts below this under load: poll more rarely */
-#define SLEEP_MAX_MS 100          /* safety timer of the sleep protocol */
-#define NAP_NS (30 * NSEC_PER_US) /* a quarter of a receive ring at 8 Mpps. Our choice */
-#define BUSY_GAP_US 100           /* a burst this soon after the last one means load */
-#define BLIND_MIN_US 50           /* uplinks without a descriptor: scan from 50 us ... */
-#define BLIND_MAX_US 5000         /* ... to 5 ms while quiet */
+#define FULL_BURST (BURST / 2)            /* bursts below this under load: poll more rarely */
+#define SLEEP_MAX_MS 100                  /* safety timer of the sleep protocol */
+#define NAP_NS (30 * NSEC_PER_US)         /* a quarter of a receive ring at 8 Mpps. Our choice */
+#define BUSY_GAP_US 100                   /* a burst this soon after the last one means load */
+#define BLIND_MIN_US 50                   /* uplinks without a descriptor: scan from 50 us ... */
+#define BLIND_MAX_US 5000                 /* ... to 5 ms while quiet */
 #define SAMPLE_GAP_NS (150 * NSEC_PER_MS) /* as processor.c: shorter windows show time slices. Our choice */
 
 static void
@@ -90,12 +91,57 @@ frontend_poll(struct frontend *fe, const struct lane *lane)
 	return n;
 }
 
+/* Those that are inline on p, one after the other; valid until the worker's next quiescent state. */
+static struct frontend *
+first_inline(const struct processor *p)
+{
+	return atomic_load_explicit((struct frontend * _Atomic *)(uintptr_t)&p->inline_frontends, memory_order_acquire);
+}
+
+static struct frontend *
+next_inline(const struct frontend *fe)
+{
+	return atomic_load_explicit((struct frontend * _Atomic *)(uintptr_t)&fe->next, memory_order_acquire);
+}
+
+unsigned
+frontend_poll_inline(const struct processor *p, const struct lane *lane)
+{
+	unsigned n = 0;
+
+	for (struct frontend *fe = first_inline(p); fe != NULL; fe = next_inline(fe))
+		n += frontend_poll(fe, lane);
+	return n;
+}
+
 static void
 nap(uint64_t ns)
 {
 	struct timespec ts = { .tv_nsec = (long)ns };
 
 	nanosleep(&ts, NULL);
+}
+
+/*
+ * A packet socket whose interface went down reports that until somebody asks what it is (net/packet/af_packet.c,
+ * packet_notifier): without this, whoever sleeps on it would never sleep again.
+ */
+static void
+take_errors(const struct frontend *fe)
+{
+	int error;
+	socklen_t len = sizeof(error);
+
+	/* Descriptors are the uplink's, and closed only when nobody who is online can see it present. */
+	for (unsigned i = 0; uplink_port(fe->uplink) != UPLINK_ABSENT && i < fe->uplink->n_fds; i++)
+		getsockopt(fe->uplink->fds[i], SOL_SOCKET, SO_ERROR, &error, &len);
+}
+
+void
+frontend_inline_take_errors(const struct processor *p)
+{
+	for (const struct frontend *fe = first_inline(p); fe != NULL; fe = next_inline(fe))
+		take_errors(fe);
 }
 
 /* Sleeps until a socket of the uplink has frames; without sockets, for a time that grows while it is quiet. */
@@ -112,13 +158,15 @@ wait_for_frames(struct frontend *fe, unsigned *blind_us)
 		*blind_us = RTE_MIN(*blind_us * 2, (unsigned)BLIND_MAX_US);
 	}
 	n = epoll_wait(fe->epfd, events, UPLINK_FDS_MAX, blind ? 0 : SLEEP_MAX_MS);
+	qsbr_online(fe->lane.reader);
 	for (int i = 0; i < n; i++) {
 		uint64_t count;
 
 		if (events[i].data.fd == fe->wake_fd && read(fe->wake_fd, &count, sizeof(count)) < 0)
 			continue; /* another read got it */
+		if (events[i].events & EPOLLERR)
+			take_errors(fe);
 	}
-	qsbr_online(fe->lane.reader);
 	count_add(&fe->wakeups, 1);
 }
 
@@ -139,12 +187,13 @@ frontend_main(void *arg)
 		uint64_t now = clock_cycles();
 
 		qsbr_quiescent(fe->lane.reader);
-		if (n >= FULL_BURST) {
+		if (n > 0) {
 			last = now;
 			blind_us = BLIND_MIN_US;
-		} else if (n > 0 || now - last < busy_gap) {
-			if (n > 0)
-				last = now;
+		}
+		if (n >= FULL_BURST)
+			continue;
+		if (now - last < busy_gap) {
 			qsbr_offline(fe->lane.reader);
 			nap(NAP_NS);
 			qsbr_online(fe->lane.reader);
@@ -196,8 +245,20 @@ frontend_start(struct frontend *fe, struct uplink *uplink, struct vport *wire, u
 	fe->inline_on = inline_on;
 	if (fe->threaded)
 		return start_thread(fe, lane_id);
-	atomic_store(&inline_on->inline_frontend, fe);
+	atomic_store(&fe->next, first_inline(inline_on));
+	atomic_store_explicit(&inline_on->inline_frontends, fe, memory_order_release);
 	return 0;
+}
+
+static void
+stop_inline(struct frontend *fe)
+{
+	struct frontend *_Atomic *at = &fe->inline_on->inline_frontends;
+
+	while (atomic_load(at) != fe)
+		at = &atomic_load(at)->next;
+	atomic_store_explicit(at, next_inline(fe), memory_order_release);
+	qsbr_synchronize();
 }
 
 void
@@ -214,8 +275,7 @@ frontend_stop(struct frontend *fe)
 		lane_fini(&fe->lane);
 		return;
 	}
-	atomic_store(&fe->inline_on->inline_frontend, NULL);
-	qsbr_synchronize();
+	stop_inline(fe);
 }
 
 const struct rxplan *
@@ -252,6 +312,15 @@ bool
 frontend_is_blind(const struct frontend *fe)
 {
 	return uplink_port(fe->uplink) != UPLINK_ABSENT && fe->uplink->n_fds == 0;
+}
+
+bool
+frontend_inline_is_blind(const struct processor *p)
+{
+	for (const struct frontend *fe = first_inline(p); fe != NULL; fe = next_inline(fe))
+		if (frontend_is_blind(fe))
+			return true;
+	return false;
 }
 
 uint64_t

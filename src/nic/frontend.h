@@ -28,8 +28,9 @@ struct frontend {
 	struct lane lane; /* its own thread's; unused when polled inline */
 	pthread_t thread;
 	bool threaded;
-	struct processor *inline_on; /* NULL when threaded */
-	int tid;
+	struct processor *inline_on;   /* NULL when threaded */
+	struct frontend *_Atomic next; /* of those that are inline on the same processor */
+	_Atomic int tid;
 	int epfd, wake_fd;
 	_Atomic bool stop;
 
@@ -55,11 +56,18 @@ const struct rxplan *frontend_set_plan(struct frontend *fe, const struct rxplan 
 /* Looks at the uplink's descriptors again: it was opened or closed. Control. */
 void frontend_refresh(struct frontend *fe);
 
-/* Whether nothing can wake whoever polls: an uplink without a descriptor. Worker. */
+/* Whether nothing can wake whoever polls: an uplink without a descriptor; and whether a front end that is inline on p is such a one. Worker. */
 bool frontend_is_blind(const struct frontend *fe);
+bool frontend_inline_is_blind(const struct processor *p);
 
 /* One burst. lane: of the caller. Returns the frames received. Front end thread, or the worker that it is inline on. */
 unsigned frontend_poll(struct frontend *fe, const struct lane *lane);
+
+/* One burst of each front end that is inline on p. Returns the frames received. Worker of p. */
+unsigned frontend_poll_inline(const struct processor *p, const struct lane *lane);
+
+/* Takes what the sockets of front ends that are inline on p report beside frames (the interface went down). Worker of p. */
+void frontend_inline_take_errors(const struct processor *p);
 
 /* CPU time of the thread so far, ns; 0 when inline. Control. */
 uint64_t frontend_cpu_ns(const struct frontend *fe);

@@ -34,12 +34,13 @@ struct processor {
 	unsigned speed_percent; /* 0: real */
 	bool poll;              /* never sleeps */
 	int epfd, wake_fd;
-	int tid; /* Linux thread id, 0 until the worker runs */
+	_Atomic int tid; /* Linux thread id, 0 until the worker runs */
 	pthread_t thread;
 	struct lane lane;
 
 	const struct queue_list *_Atomic queues;
-	struct frontend *_Atomic inline_frontend; /* polled here instead of by a thread: hosts with one processor */
+	struct frontend
+		*_Atomic inline_frontends; /* a list: polled here instead of by threads; hosts with one processor */
 	_Atomic bool armed; /* worker is about to sleep or sleeps: whoever adds work in memory must wake it */
 	_Atomic bool stop;
 
