@@ -126,5 +126,6 @@ options_parse(struct options *out, int argc, char **argv)
 	if (socket[0] == '\0')
 		snprintf(socket, sizeof(socket), RUN_DIR "/%s" SOCKET_SUFFIX, out->name);
 	out->keep.run_dir = out->run_dir;
+	out->keep.stop_ms = KEEP_STOP_MS;
 	return set_sockets(out, socket);
 }

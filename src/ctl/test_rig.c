@@ -217,7 +217,7 @@ rig_stop(void **state)
 int
 rig_main(int (*tests)(void))
 {
-	struct keep_options keep = { .run_dir = folder, .config_path = config_path };
+	struct keep_options keep = { .run_dir = folder, .config_path = config_path, .stop_ms = KEEP_STOP_MS };
 	int pair[2], status;
 	pid_t pid;
 

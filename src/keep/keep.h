@@ -32,7 +32,10 @@
 struct keep_options {
 	const char *run_dir;     /* sockets may be made in here only; made when it does not exist */
 	const char *config_path; /* the one file that keep_save_config may replace; NULL: none */
+	int stop_ms; /* how long the data plane may take to end after SIGTERM or SIGINT before it is killed */
 };
+
+#define KEEP_STOP_MS 30000 /* our choice: the kernel takes 20 ms to remove an interface, and there may be 1024 */
 
 /* ---- the parent's side ---- */
 
@@ -40,7 +43,7 @@ struct keep_options {
  * Serves until the data plane (pid, a child; it has the other end of sock, which the caller has closed here) ends. Then
  * gives back what was taken over, removes the sockets that it made, and returns the data plane's exit status as waitpid
  * gave it, or -errno when it could not serve and killed the data plane. Passes SIGTERM, SIGINT and SIGHUP on; a data
- * plane that does not end within 5 s after SIGTERM or SIGINT is killed. Single-threaded processes only: it changes
+ * plane that does not end within options->stop_ms after SIGTERM or SIGINT is killed. Single-threaded processes only: it changes
  * umask and network namespace for moments. options are borrowed until it returns.
  */
 int keep_serve(int sock, pid_t data_plane, const struct keep_options *options);

@@ -12,7 +12,6 @@
 #include "base/log.h"
 #include "keep/ops.h"
 
-#define STOP_MS 5000 /* our choice: the data plane has this long to end after SIGTERM or SIGINT */
 #define NEVER INT64_MAX
 
 static int (*const ops[KEEP_OPS])(struct keeper *, struct call *) = {
@@ -61,7 +60,7 @@ now_ms(void)
 
 /* Passes on what came; returns when the data plane must have ended, kill_at when that has not changed. */
 static int64_t
-pass_signals(int sigfd, pid_t data_plane, int64_t kill_at)
+pass_signals(const struct keeper *k, int sigfd, pid_t data_plane, int64_t kill_at)
 {
 	struct signalfd_siginfo s;
 
@@ -70,7 +69,7 @@ pass_signals(int sigfd, pid_t data_plane, int64_t kill_at)
 			continue;
 		kill(data_plane, (int)s.ssi_signo);
 		if (s.ssi_signo != SIGHUP && kill_at == NEVER)
-			kill_at = now_ms() + STOP_MS;
+			kill_at = now_ms() + k->options->stop_ms;
 	}
 	return kill_at;
 }
@@ -87,14 +86,15 @@ serve_until_end(struct keeper *k, int sock, int sigfd, pid_t data_plane)
 		int64_t left = kill_at - now_ms();
 
 		if (left <= 0) {
-			log_error("data plane killed: did not end within %d s pid=%d", STOP_MS / 1000, (int)data_plane);
+			log_error("data plane killed: did not end within %d ms pid=%d", k->options->stop_ms,
+				  (int)data_plane);
 			kill(data_plane, SIGKILL);
 			kill_at = NEVER;
 		}
-		if (poll(p, 2, left > STOP_MS ? -1 : (int)left) < 0)
+		if (poll(p, 2, left > k->options->stop_ms ? -1 : (int)left) < 0)
 			continue;
 		if (p[0].revents)
-			kill_at = pass_signals(sigfd, data_plane, kill_at);
+			kill_at = pass_signals(k, sigfd, data_plane, kill_at);
 		if (p[1].revents && !serve_one(k, sock, p[1].revents & (POLLRDHUP | POLLHUP | POLLERR)))
 			sock = -1;
 	}

@@ -458,7 +458,7 @@ signals_are_passed_on(void **state)
 }
 
 static void
-a_data_plane_deaf_to_sigterm_is_killed_after_five_seconds(void **state)
+a_data_plane_deaf_to_sigterm_is_killed_after_a_while(void **state)
 {
 	double begun;
 	struct rig r;
@@ -467,7 +467,7 @@ a_data_plane_deaf_to_sigterm_is_killed_after_five_seconds(void **state)
 	begun = now();
 	kill(r.keeper, SIGTERM);
 	assert_int_equal(rig_wait(&r), 100 + SIGKILL);
-	assert_true(now() - begun > 4.9 && now() - begun < 7);
+	assert_true(now() - begun > 0.9 && now() - begun < 5);
 	keep_client_init(rig.sock);
 }
 
@@ -485,7 +485,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(the_keeper_ends_with_the_data_planes_status, start, stop),
 		cmocka_unit_test_setup_teardown(a_closed_socket_alone_does_not_end_it, start, stop),
 		cmocka_unit_test_setup_teardown(signals_are_passed_on, start, stop),
-		cmocka_unit_test_setup_teardown(a_data_plane_deaf_to_sigterm_is_killed_after_five_seconds, start, stop),
+		cmocka_unit_test_setup_teardown(a_data_plane_deaf_to_sigterm_is_killed_after_a_while, start, stop),
 	};
 
 	return cmocka_run_group_tests(tests, rig_setup, rig_teardown);

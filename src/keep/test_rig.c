@@ -52,7 +52,7 @@ static void __attribute__((noreturn)) be_data_plane(int report, bool deaf)
 
 static void __attribute__((noreturn)) be_keeper(int sock, int report, uid_t uid, bool deaf)
 {
-	struct keep_options options = { .run_dir = RIG_DIR, .config_path = RIG_CONFIG };
+	struct keep_options options = { .run_dir = RIG_DIR, .config_path = RIG_CONFIG, .stop_ms = 1000 };
 	pid_t child;
 	int status;
 
