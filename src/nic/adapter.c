@@ -105,8 +105,11 @@ member_place(struct adapter_member *m, unsigned processor)
 static int
 publish(struct adapter *a)
 {
-	const struct rxplan *next = plan_new(a);
+	const struct rxplan *next;
 
+	if (a->stopped)
+		return 0;
+	next = plan_new(a);
 	if (next == NULL)
 		return -ENOMEM;
 	plan_free(frontend_set_plan(&a->frontend, next));
@@ -368,6 +371,7 @@ drain(struct adapter *a)
 void
 adapter_stop(struct adapter *a)
 {
+	a->stopped = true;
 	plan_free(frontend_set_plan(&a->frontend, NULL));
 	a->plan = NULL;
 	drain(a);

@@ -52,6 +52,7 @@ struct adapter {
 	unsigned n_members;
 	uint64_t arrivals;
 	unsigned ring_names;
+	bool stopped; /* no frames come in any more: adapter_stop */
 	bool leaving; /* its uplink went away and is not closed yet: adapter_tend */
 	bool told;    /* that it cannot be opened again, once */
 };
