@@ -89,7 +89,7 @@ STYLE = [
 ]
 
 
-@pytest.mark.parametrize('name, text, said', STYLE)
+@pytest.mark.parametrize('name, text, said', STYLE, ids=[f'{name}: {said}' for name, _, said in STYLE])
 def test_what_is_over_a_limit_is_found(tmp_path, name, text, said):
     subprocess.run(['git', 'init', '-q', tmp_path], check=True)
     done = call([ROOT / 'scripts/check_style', '--no-format', tree(tmp_path, {name: text})], check=False)
