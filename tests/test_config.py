@@ -96,6 +96,23 @@ def test_a_change_that_cannot_be_done_changes_nothing(lab, host):
     assert lab.ping(host.vms['vm1'], '10.77.0.2') == 0
 
 
+def test_an_uplink_is_opened_anew_as_often_as_its_settings_ask(lab, host):
+    """The MTU of an adapter cannot change while it runs: its interface is closed and opened again, at once."""
+    for mtu in (1400, 1300, 1500):
+        text = json.loads(config(host))
+        text['adapters'][0]['mtu'] = mtu
+        apply(host, json.dumps(text))
+        assert host.daemon.show('adapter', 'show', 'wire')['mtu'] == mtu
+        assert lab.ping(host.vms['vm1'], '10.77.0.100') == 0
+
+
+def test_an_uplink_that_cannot_be_had_leaves_the_one_that_was(lab, host):
+    text = config(host).replace('flwire0', 'flnone')
+    assert apply(host, text, check=False).returncode == 1
+    assert names(host) == ['vm1', 'vm2']
+    assert lab.ping(host.vms['vm1'], '10.77.0.100') == 0
+
+
 def test_what_is_shown_can_be_applied(host):
     shown = host.daemon.show('config', 'show')
     assert shown['drift'] == []

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <linux/bpf.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,10 @@
 #include <rte_bus_vdev.h>
 #include <rte_ethdev.h>
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "base/qsbr.h"
+#include "nic/packet_socket.h"
 #include "nic/uplink_tx.h"
 #include "nic/uplink_xdp.h"
 
@@ -26,7 +30,11 @@
 #define UPLINK_BUFS 8191
 #define UPLINK_BUF_CACHE 128
 #define UPLINK_BUF_ROOM (RTE_PKTMBUF_HEADROOM + 2048)
-#define UPLINK_MTU_MAX (2048 - RTE_ETHER_HDR_LEN - RTE_VLAN_HLEN) /* one buffer, one frame: AF_XDP has no more */
+#define UPLINK_FRAME_MAX 2048 /* one buffer, one frame: AF_XDP has no more */
+
+/* That the kernel may take to give a queue free: 5 to 20 ms were seen on an idle machine. RPC waits meanwhile. */
+#define XDP_PATIENCE_NS (250 * NSEC_PER_MS)
+#define XDP_RETRY_US 10000
 
 struct fd_set_of {
 	int fd[UPLINK_FDS_MAX * 4];
@@ -45,6 +53,15 @@ uplink_init(struct uplink *u, const char *name, enum uplink_type type, const cha
 	u->sink.ops = &uplink_sink_ops;
 }
 
+static int
+socket_domain(int fd)
+{
+	int domain;
+	socklen_t len = sizeof(domain);
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 ? domain : AF_UNSPEC;
+}
+
 /* Our descriptors that are packet or AF_XDP sockets. */
 static void
 packet_sockets(struct fd_set_of *out)
@@ -56,11 +73,9 @@ packet_sockets(struct fd_set_of *out)
 	if (dir == NULL)
 		return;
 	while ((entry = readdir(dir)) != NULL && out->n < RTE_DIM(out->fd)) {
-		int fd = atoi(entry->d_name), domain;
-		socklen_t len = sizeof(domain);
+		int fd = atoi(entry->d_name), domain = socket_domain(fd);
 
-		if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
-		    (domain == AF_XDP || domain == AF_PACKET))
+		if (domain == AF_XDP || domain == AF_PACKET)
 			out->fd[out->n++] = fd;
 	}
 	closedir(dir);
@@ -87,6 +102,22 @@ static bool
 is_interface(const struct uplink *u)
 {
 	return u->type == UPLINK_TYPE_AF_XDP || u->type == UPLINK_TYPE_AF_PACKET;
+}
+
+/* One netdevice(7) question about the interface. */
+static bool
+ask_interface(const struct uplink *u, unsigned long what, struct ifreq *answer)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool known;
+
+	if (fd < 0)
+		return false;
+	memset(answer, 0, sizeof(*answer));
+	snprintf(answer->ifr_name, sizeof(answer->ifr_name), "%.15s", u->arg);
+	known = ioctl(fd, what, answer) == 0;
+	close(fd);
+	return known;
 }
 
 static void
@@ -123,13 +154,45 @@ device_arguments(const struct uplink *u, char *device, size_t device_len, char *
 	}
 }
 
+/* The largest MTU whose frames fit both ways; the kernel drops longer ones from the wire, and no book has them. */
+static unsigned
+mtu_max(const struct uplink *u)
+{
+	switch (u->type) {
+	case UPLINK_TYPE_AF_XDP:
+		/* net/xdp/xsk_buff_pool.c: what a program may put in front of a frame is taken from the buffer's room. */
+		return UPLINK_FRAME_MAX - XDP_PACKET_HEADROOM - RTE_ETHER_HDR_LEN - RTE_VLAN_HLEN;
+	case UPLINK_TYPE_AF_PACKET:
+		return PACKET_SOCKET_LONGEST - RTE_ETHER_HDR_LEN;
+	default:
+		return UPLINK_FRAME_MAX - RTE_ETHER_HDR_LEN - RTE_VLAN_HLEN;
+	}
+}
+
+/* The driver's word for it is 1500, whatever the interface's is. */
+static unsigned
+mtu_now(const struct uplink *u, uint16_t port)
+{
+	uint16_t mtu = 0;
+	struct ifreq request;
+
+	if (is_interface(u))
+		return ask_interface(u, SIOCGIFMTU, &request) ? (unsigned)request.ifr_mtu : RTE_ETHER_MTU;
+	return rte_eth_dev_get_mtu(port, &mtu) == 0 && mtu != 0 ? mtu : RTE_ETHER_MTU;
+}
+
 static int
 start_device(struct uplink *u, uint16_t port, unsigned mtu, struct err *err)
 {
 	struct rte_eth_conf conf = { 0 };
-	uint16_t own = 0;
+	unsigned most = mtu_max(u), own;
 	int ret;
 
+	if (is_interface(u) && mtu > most) {
+		ret = err_set(err, -EINVAL, "adapter '%s': an MTU of %u is too much for %s", u->name, mtu, u->arg);
+		err_hint(err, "an uplink of this kind carries up to %u bytes", most);
+		return ret;
+	}
 	ret = rte_eth_dev_configure(port, 1, 1, &conf);
 	if (ret == 0)
 		ret = rte_eth_rx_queue_setup(port, 0, UPLINK_DESC, rte_eth_dev_socket_id(port), NULL, u->pool);
@@ -139,14 +202,21 @@ start_device(struct uplink *u, uint16_t port, unsigned mtu, struct err *err)
 		ret = 0;
 	if (ret == 0)
 		ret = rte_eth_dev_start(port);
-	if (ret != 0)
-		return err_set(err, ret < 0 ? ret : -EIO, "adapter '%s': cannot start %s", u->name, u->arg);
+	if (ret != 0) {
+		err_set(err, ret < 0 ? ret : -EIO, "adapter '%s': cannot start uplink %s", u->name, u->arg);
+		if (is_interface(u))
+			err_hint(err, "the daemon keeps what the uplinks of its file need when it starts: if none of "
+				      "them was "
+				      "of this kind, start it again with this one");
+		return ret < 0 ? ret : -EIO;
+	}
 	/* VMs have addresses of their own. A driver that cannot is one that takes every frame anyway (pcap, null, memif). */
 	rte_eth_promiscuous_enable(port);
-	if (rte_eth_dev_get_mtu(port, &own) != 0 || own == 0)
-		own = RTE_ETHER_MTU;
-	if (own > UPLINK_MTU_MAX)
-		own = UPLINK_MTU_MAX;
+	own = mtu_now(u, port);
+	if (own > most && is_interface(u))
+		log_warn("uplink loses longer frames than its buffers adapter=%s interface=%s mtu=%u most=%u", u->name,
+			 u->arg, own, most);
+	own = own < most ? own : most;
 	atomic_store(&u->mtu, mtu != 0 && mtu < own ? mtu : own);
 	return 0;
 }
@@ -223,39 +293,80 @@ release(struct uplink *u)
 	u->claim = -1;
 }
 
-int
-uplink_open(struct uplink *u, unsigned mtu, struct err *err)
+/*
+ * The AF_XDP driver of DPDK 22.11 leaves its socket open: it never deletes the umem that the socket belongs to. The kernel
+ * would keep the interface's queue for it, and nobody could open that again.
+ */
+static void
+close_device(struct uplink *u, uint16_t port)
+{
+	rte_eth_dev_close(port);
+	rte_vdev_uninit(u->device);
+	for (unsigned i = 0; i < u->n_fds; i++)
+		if (socket_domain(u->fds[i]) == AF_XDP)
+			close(u->fds[i]);
+	u->n_fds = 0;
+}
+
+/* Returns 0, or -errno with nothing left but the pool. */
+static int
+open_device(struct uplink *u, unsigned mtu, struct err *err)
 {
 	struct fd_set_of before;
 	uint16_t port;
 	int ret;
 
-	u->generation++;
-	ret = make_pool(u, err);
-	if (ret < 0)
-		return ret;
-	if (u->type == UPLINK_TYPE_AF_XDP) {
-		u->claim = uplink_xdp_claim(u->name, u->arg, err);
-		if (u->claim < 0)
-			return u->claim;
-	}
 	packet_sockets(&before);
 	u->ifindex = is_interface(u) ? if_nametoindex(u->arg) : 0;
 	ret = make_device(u, &port, err);
 	if (ret < 0)
-		goto release_claim;
+		return ret;
 	ret = start_device(u, port, mtu, err);
-	if (ret < 0)
-		goto close_device;
 	find_new_sockets(u, &before);
+	if (ret < 0) {
+		close_device(u, port);
+		return ret;
+	}
 	atomic_store_explicit(&u->port, port, memory_order_release);
 	return 0;
+}
 
-close_device:
-	rte_eth_dev_close(port);
-	rte_vdev_uninit(u->device);
-release_claim:
-	release(u);
+/* One try. Returns 0, or -errno with nothing left. */
+static int
+open_once(struct uplink *u, unsigned mtu, struct err *err)
+{
+	int ret;
+
+	u->generation++;
+	ret = make_pool(u, err);
+	if (ret == 0)
+		ret = open_device(u, mtu, err);
+	if (ret < 0) {
+		rte_mempool_free(u->pool);
+		u->pool = NULL;
+	}
+	return ret;
+}
+
+int
+uplink_open(struct uplink *u, unsigned mtu, struct err *err)
+{
+	uint64_t end = clock_ns() + XDP_PATIENCE_NS;
+	int ret;
+
+	if (u->type != UPLINK_TYPE_AF_XDP)
+		return open_once(u, mtu, err);
+	u->claim = uplink_xdp_claim(u->name, u->arg, err);
+	if (u->claim < 0)
+		return u->claim;
+	ret = open_once(u, mtu, err);
+	/* The kernel gives a queue free some time after its former socket was closed: net/xdp/xsk_buff_pool.c, xp_put_pool. */
+	while (ret < 0 && uplink_exists(u) && clock_ns() < end) {
+		usleep(XDP_RETRY_US);
+		ret = open_once(u, mtu, err);
+	}
+	if (ret < 0)
+		release(u);
 	return ret;
 }
 
@@ -274,10 +385,8 @@ uplink_close(struct uplink *u)
 	if (rte_eth_dev_get_port_by_name(u->device, &port) != 0)
 		return;
 	rte_eth_dev_stop(port);
-	rte_eth_dev_close(port);
-	rte_vdev_uninit(u->device);
+	close_device(u, port);
 	release(u);
-	u->n_fds = 0;
 }
 
 bool
@@ -296,20 +405,12 @@ bool
 uplink_has_link(const struct uplink *u)
 {
 	struct ifreq request;
-	int fd, port = uplink_port(u);
-	bool up = false;
+	int port = uplink_port(u);
 
 	if (port == UPLINK_ABSENT)
 		return false;
 	if (!is_interface(u))
 		return true;
-	memset(&request, 0, sizeof(request));
-	snprintf(request.ifr_name, sizeof(request.ifr_name), "%.15s", u->arg);
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0) {
-		/* IFF_RUNNING is carrier for kernel interfaces, netdevice(7). */
-		up = ioctl(fd, SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_RUNNING);
-		close(fd);
-	}
-	return up;
+	/* IFF_RUNNING is carrier for kernel interfaces, netdevice(7). */
+	return ask_interface(u, SIOCGIFFLAGS, &request) && (request.ifr_flags & IFF_RUNNING);
 }
