@@ -404,13 +404,14 @@ uplink_is_replaced(const struct uplink *u)
 bool
 uplink_has_link(const struct uplink *u)
 {
+	struct rte_eth_link link;
 	struct ifreq request;
 	int port = uplink_port(u);
 
 	if (port == UPLINK_ABSENT)
 		return false;
 	if (!is_interface(u))
-		return true;
+		return rte_eth_link_get_nowait((uint16_t)port, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 	/* IFF_RUNNING is carrier for kernel interfaces, netdevice(7). */
 	return ask_interface(u, SIOCGIFFLAGS, &request) && (request.ifr_flags & IFF_RUNNING);
 }
