@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -74,6 +75,7 @@ eal_start(bool hugepages, unsigned n_adapters, struct err *err)
 	argv[argc++] = "--no-telemetry";
 	argv[argc++] = "--no-shconf";
 	argv[argc++] = "--log-level=*:error";
+	argv[argc++] = "--log-level=lib.eal:critical"; /* it complains of the folder that it cannot have, below */
 	argv[argc++] = "--log-level=pmd.net.af_xdp:critical"; /* or it complains of each interface that is deleted */
 	argv[argc++] = "-m";
 	argv[argc++] = megabytes;
@@ -82,7 +84,10 @@ eal_start(bool hugepages, unsigned n_adapters, struct err *err)
 	else
 		argv[argc++] = "--no-huge";
 	argv[argc] = NULL;
+	/* Without --no-shconf's files EAL still makes a folder for them, and leaves it: it gets none (eal_filesystem.c). */
+	setenv("RUNTIME_DIRECTORY", "/proc/none", 1);
 	ret = rte_eal_init(argc, argv);
+	unsetenv("RUNTIME_DIRECTORY");
 	/* EAL pins its caller; the control thread has no CPU of its own. */
 	sched_setaffinity(0, sizeof(cpus), &cpus);
 	if (ret < 0) {
