@@ -159,6 +159,7 @@ check_pcap(const char *text, struct err *err)
 static const struct {
 	const char *name;
 	int (*check)(const char *text, struct err *err);
+	bool planned; /* not offered yet */
 } uplink_kinds[] = {
 	[UPLINK_AF_XDP] = { "af_xdp", config_check_interface },
 	[UPLINK_AF_PACKET] = { "af_packet", config_check_interface },
@@ -166,9 +167,10 @@ static const struct {
 	[UPLINK_NULL] = { "null", NULL },
 	[UPLINK_RING] = { "ring", config_check_name },
 	[UPLINK_MEMIF] = { "memif", check_socket },
-	[UPLINK_TAP] = { "tap", config_check_interface },
-	[UPLINK_PCI] = { "pci", check_pci },
+	[UPLINK_TAP] = { "tap", config_check_interface, .planned = true },
+	[UPLINK_PCI] = { "pci", check_pci, .planned = true },
 };
+#define UPLINK_FORMS "af_xdp:IFNAME, af_packet:IFNAME, memif:SOCKET, pcap:RX[,TX], ring:NAME, null"
 #define N_UPLINK_KINDS (sizeof(uplink_kinds) / sizeof(uplink_kinds[0]))
 
 static int
@@ -181,10 +183,7 @@ refuse_kind(const char *text, const char *kind, struct err *err)
 		words[i] = uplink_kinds[i].name;
 	near = err_nearest(kind, words, N_UPLINK_KINDS);
 	err_set(err, -EINVAL, "'%s' is not KIND:ARGUMENT of a known kind", config_show(text, shown));
-	err_hint(err,
-		 "%s%s%svalid: af_xdp:IFNAME, af_packet:IFNAME, tap:NAME, pci:ADDRESS, memif:SOCKET, pcap:RX[,TX], "
-		 "ring:NAME, null",
-		 near ? "did you mean '" : "", near ? near : "", near ? "'? " : "");
+	err_hint(err, "%s%s%svalid: " UPLINK_FORMS, near ? "did you mean '" : "", near ? near : "", near ? "'? " : "");
 	return -EINVAL;
 }
 
@@ -211,6 +210,8 @@ uplink_parse(const char *text, void *field, struct err *err)
 		return refuse(err, "as af_xdp:eth0", "'%s' needs an argument after the colon", kind);
 	if (uplink_kinds[i].check && uplink_kinds[i].check(arg, err) < 0)
 		return -EINVAL;
+	if (uplink_kinds[i].planned)
+		return refuse(err, "offered: " UPLINK_FORMS, "of kind '%s' is not offered by this version", kind);
 	adapter->kind = (enum config_uplink_kind)i;
 	memcpy(adapter->arg, arg, strlen(arg) + 1);
 	return 0;

@@ -71,8 +71,8 @@ static const struct schema_key adapter_keys[] = {
 	  .required = true,
 	  .min = 1,
 	  .max = CONFIG_ARG_MAX + 16,
-	  .help = "af_xdp:IFNAME, af_packet:IFNAME, tap:NAME, pci:ADDRESS, memif:SOCKET, pcap:RX[,TX], ring:NAME or "
-		  "null",
+	  .help = "af_xdp:IFNAME, af_packet:IFNAME, memif:SOCKET, pcap:RX[,TX], ring:NAME or null (not offered yet: "
+		  "pci:ADDRESS, tap:NAME)",
 	  .bind = &(const struct config_bind){ .codec = &config_uplink_codec } },
 	{ .name = "mode",
 	  .type = SCHEMA_ENUM,
@@ -193,7 +193,7 @@ static const struct schema_key port_keys[] = {
 	  .bind = LIST_BIND(config_port, address, n_addresses, 0) },
 	{ .name = "mac",
 	  .type = SCHEMA_MAC,
-	  .help = "its MAC; left out: the guest's first source address is taken",
+	  .help = "its MAC; left out: one by chance, another at each start",
 	  .bind = BIND(config_port, mac, .given = offsetof(struct config_port, has_mac)) },
 	{ .name = "queues",
 	  .type = SCHEMA_INT,
