@@ -27,7 +27,7 @@ struct event {
 
 struct recent {
 	uint64_t key, at;
-	uint32_t slot;
+	uint32_t sw_index, slot;
 };
 
 struct mailbox {
@@ -80,9 +80,9 @@ learn_tell(unsigned lane, uint64_t key, unsigned sw_index, unsigned slot)
 	struct event event = { key, sw_index, slot };
 	uint64_t now = clock_cycles();
 
-	if (r->key == key && r->slot == slot && now - r->at < recent_cycles)
+	if (r->key == key && r->sw_index == sw_index && r->slot == slot && now - r->at < recent_cycles)
 		return;
-	*r = (struct recent){ key, now, slot };
+	*r = (struct recent){ key, now, sw_index, slot };
 	if (rte_ring_sp_enqueue_elem(box->ring, &event, sizeof(event)) != 0) {
 		count_add(&box->missed, 1);
 		return;
