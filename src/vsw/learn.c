@@ -162,6 +162,7 @@ learn_start(unsigned n_lanes)
 {
 	int err;
 
+	atomic_store(&stop, false);
 	recent_cycles = clock_us_to_cycles(RECENT_CYCLES_US);
 	mailboxes = calloc(n_lanes, sizeof(*mailboxes));
 	wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
