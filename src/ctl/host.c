@@ -74,6 +74,8 @@ remove_what_goes(struct host *host, const struct config *next, struct host_chang
 	for (unsigned i = host->n_ports; i-- > 0;) {
 		if (port_stays(host->ports[i], next))
 			continue;
+		if (host->ports[i] == host->vnic) /* the uplink's switch never goes without its ports */
+			host_give_back(host);
 		host_port_remove(host, host->ports[i]);
 		change->removed++;
 	}
@@ -116,11 +118,25 @@ same_port(const struct config_port *a, const struct config_port *b)
 	return memcmp(&x, &y, sizeof(x)) == 0;
 }
 
+/* So that ports can hand their addresses on to each other: all that get others let theirs go first. */
+static void
+release_addresses(struct host *host, const struct config *next)
+{
+	for (unsigned i = 0; i < host->n_ports; i++)
+		if (host_port_readdresses(host->ports[i], config_find_port(next, host->ports[i]->is.name)))
+			port_release_address(&host->ports[i]->port);
+	/* On the way back from a change that failed: these were released, and not changed yet. */
+	for (unsigned i = 0; i < host->n_ports; i++)
+		if (!host_port_readdresses(host->ports[i], config_find_port(next, host->ports[i]->is.name)))
+			port_claim_address(&host->ports[i]->port);
+}
+
 static int
 make_ports(struct host *host, const struct config *next, struct host_change *change, struct err *err)
 {
 	int ret = 0;
 
+	release_addresses(host, next);
 	for (unsigned i = 0; i < next->n_ports && ret == 0; i++) {
 		const struct config_port *is = &next->ports[i];
 		struct host_port *hp = host_find_port(host, is->name);
@@ -129,6 +145,9 @@ make_ports(struct host *host, const struct config *next, struct host_change *cha
 			ret = host_port_add(host, host_find_switch(host, next->switches[is->sw].name), is, err);
 			change->added++;
 		} else if (!same_port(&hp->is, is)) {
+			/* The keeper gives an interface the addresses of its port, no others: they are taken over anew. */
+			if (hp == host->vnic)
+				host_give_back(host);
 			ret = host_port_change(hp, is, err);
 			change->changed++;
 		}
@@ -136,18 +155,23 @@ make_ports(struct host *host, const struct config *next, struct host_change *cha
 	return ret;
 }
 
+/* from: what runs, or what failed half-way and is being taken back; NULL: nothing. */
 static int
-make(struct host *host, const struct config *next, const struct host_options *options, struct host_change *change,
-     struct err *err)
+make(struct host *host, const struct config *from, const struct config *next, const struct host_options *options,
+     struct host_change *change, struct err *err)
 {
 	int ret;
 
 	remove_what_goes(host, next, change);
+	for (unsigned i = 0; i < host->n_switches; i++)
+		host_switch_drop_statics(host, host->switches[i], from, next);
 	ret = make_switches(host, next, options, change, err);
 	if (ret == 0)
 		ret = make_ports(host, next, change, err);
 	for (unsigned i = 0; i < host->n_switches && ret == 0; i++)
 		ret = host_switch_statics(host, host->switches[i], next, err);
+	if (ret == 0)
+		ret = host_take_over(host, options, err);
 	return ret;
 }
 
@@ -165,30 +189,36 @@ check_processors(const struct config *now, const struct config *next, struct err
 	return -EOPNOTSUPP;
 }
 
+/* Whole or not at all. What ran before can run again: its interfaces were there. */
+static void
+go_back(struct host *host, const struct config *failed, const struct config *before)
+{
+	struct host_options options = { .again = true };
+	struct host_change change;
+	struct err err;
+
+	if (make(host, failed, before, &options, &change, &err) < 0)
+		log_error("could not go back to the former configuration: %s", err.msg);
+}
+
 int
 host_apply(struct host *host, struct config *next, const struct host_options *options, struct host_change *change,
 	   struct err *err)
 {
 	struct config *before = host->running;
-	struct host_change undo;
 	int ret;
 
 	memset(change, 0, sizeof(*change));
 	ret = check_processors(before, next, err);
 	if (ret < 0)
 		return ret;
-	ret = make(host, next, options, change, err);
-	if (ret == 0)
-		ret = host_take_over(host, next, options, err);
-	if (ret < 0) {
-		/* Whole or not at all. What ran before can run again: its interfaces were there. */
-		struct host_options as_before = { .take_over = true };
-		struct err second;
-
-		if (make(host, before, &as_before, &undo, &second) < 0)
-			log_error("could not go back to the former configuration: %s", second.msg);
+	memcpy(host->had_taken_over, host->taken_over, sizeof(host->had_taken_over));
+	ret = make(host, before, next, options, change, err);
+	if (ret < 0)
+		go_back(host, next, before);
+	host->had_taken_over[0] = '\0';
+	if (ret < 0)
 		return ret;
-	}
 	host->running = next;
 	log_set_level((enum log_level)next->log_level);
 	config_free(before);
@@ -255,9 +285,7 @@ host_start(struct host *host, struct config *config, const struct host_options *
 		return err_set(err, -ENOMEM, "no memory to start");
 	ret = start_processors(host, &config->processors, err);
 	if (ret == 0)
-		ret = make(host, config, options, &change, err);
-	if (ret == 0)
-		ret = host_take_over(host, config, options, err);
+		ret = make(host, NULL, config, options, &change, err);
 	if (ret < 0) {
 		host_stop(host);
 		return ret;

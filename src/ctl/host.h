@@ -30,11 +30,13 @@ struct host_port {
 	unsigned n_queues;
 	struct adapter_member member;
 	bool is_member;
-	uint64_t retry_ns; /* when to try to open the interface again */
+	struct mac first_mac; /* of the interface when it was made: what it has without a configured one */
+	uint64_t retry_ns;    /* when to try to open the interface again */
 };
 
 struct host_options {
 	bool take_over;
+	bool again;         /* back to what ran before: its uplinks are taken whatever they carry by now */
 	const char *caller; /* the caller's own connection ends at this address of ours; NULL or empty: none */
 };
 
@@ -46,7 +48,10 @@ struct host {
 	struct host_port *ports[CONFIG_PORTS_MAX];
 	unsigned n_ports;
 	unsigned lane_of_frontends; /* first lane behind the processors' */
-	char taken_over[IFNAMSIZ];  /* uplink whose addresses the host vNIC has; empty: none */
+	char taken_over[IFNAMSIZ];  /* uplink whose addresses vnic has; empty: none */
+	struct host_port *vnic;
+	struct mac vnic_mac;           /* that it had before */
+	char had_taken_over[IFNAMSIZ]; /* while a change is made: the same as it was before */
 };
 
 /* Makes the processors and their workers as config says, then everything else. Returns 0, or -errno with nothing left. Takes config over when it returns 0. */
@@ -76,11 +81,13 @@ struct adapter *host_find_adapter(const struct host *host, const char *name);
 
 int host_port_add(struct host *host, struct host_switch *on, const struct config_port *is, struct err *err);
 void host_port_remove(struct host *host, struct host_port *hp);
-/* Forwarding and filters follow the interface, whose address is now mac. */
+/* Forwarding and filters follow the interface, which is there, and whose address is now mac. */
 int host_port_set_mac(struct host_port *hp, const struct mac *mac, struct err *err);
 /* Whether the running port can become `is` without being replaced. */
 bool host_port_can_change(const struct host_port *hp, const struct config_port *is);
 int host_port_change(struct host_port *hp, const struct config_port *is, struct err *err);
+/* Whether `is` gives the port another place in the switch's table: address or VLAN. */
+bool host_port_readdresses(const struct host_port *hp, const struct config_port *is);
 /* Opens the interface of a port again whose interface went away. */
 void host_port_tend(struct host *host, struct host_port *hp);
 /* "up", or why not. */
@@ -95,10 +102,16 @@ bool host_switch_can_change(const struct host_switch *hs, const struct config *c
 int host_switch_change(struct host_switch *hs, const struct config *config, const struct config_switch *is,
 		       struct err *err);
 /*
- * With take_over: gives the addresses of an uplink that carries the host to the host vNIC of its switch. Returns 0 (also when there is
- * nothing to take), -ENOENT without a host vNIC.
+ * Gives the addresses of an uplink to the host vNIC of its switch: with take_over those of one that carries the host, and always
+ * those of had_taken_over. Returns 0 (also when there is nothing to take), -ENOENT without a host vNIC.
  */
-int host_take_over(struct host *host, const struct config *config, const struct host_options *options, struct err *err);
-/* Makes the static entries of the switch those of config. */
+int host_take_over(struct host *host, const struct host_options *options, struct err *err);
+/* Whether the uplink had been taken over when the present change began: it may be again. */
+bool host_had_taken_over(const struct host *host, const struct config_adapter *is);
+/* Back to the uplink; before its host vNIC or its adapter goes. */
+void host_give_back(struct host *host);
+/* The static entries of a switch on the way from one configuration (NULL: none) to the next: first those that are not in `to` go. */
+void host_switch_drop_statics(struct host *host, struct host_switch *hs, const struct config *from,
+			      const struct config *to);
 int host_switch_statics(struct host *host, struct host_switch *hs, const struct config *config, struct err *err);
 #endif

@@ -159,6 +159,8 @@ host_port_add(struct host *host, struct host_switch *on, const struct config_por
 	hp->tap = tap_open(&want, &hp->port, host->toeplitz, err);
 	if (hp->tap == NULL)
 		err_prefix(err, "port '%s'", is->name);
+	else
+		hp->first_mac = hp->tap->mac;
 	ret = hp->tap != NULL ? 0 : err->code;
 	if (ret == 0)
 		ret = make_queues(hp, err);
@@ -250,11 +252,31 @@ rejoin(struct host_port *hp, struct err *err)
 	return adapter_replan(hp->on->adapter, err);
 }
 
+bool
+host_port_readdresses(const struct host_port *hp, const struct config_port *is)
+{
+	return hp->is.has_mac != is->has_mac || !mac_equal(&hp->is.mac, &is->mac) ||
+	       !same_vlan(&hp->is.vlan, &is->vlan);
+}
+
+/*
+ * The address that the interface is to be given: zero, to leave it, when the configured one stays as it is (the interface may
+ * have taken an uplink's over).
+ */
+static struct mac
+mac_change(const struct host_port *hp, const struct config_port *is)
+{
+	if (hp->is.has_mac == is->has_mac && mac_equal(&hp->is.mac, &is->mac))
+		return (struct mac){ 0 };
+	return is->has_mac ? is->mac : hp->first_mac;
+}
+
 int
 host_port_change(struct host_port *hp, const struct config_port *is, struct err *err)
 {
 	bool interface_differs = !same_interface(&hp->is, is), vlan_differs = !same_vlan(&hp->is.vlan, &is->vlan);
 	struct config_port was = hp->is;
+	struct mac mac, had;
 	struct keep_tap want;
 	struct port_conf conf;
 	int ret;
@@ -263,8 +285,10 @@ host_port_change(struct host_port *hp, const struct config_port *is, struct err 
 		hp->is = *is;
 		return 0;
 	}
+	had = hp->tap->mac;
+	mac = mac_change(hp, is);
 	if (interface_differs) {
-		interface_wanted(is, &is->mac, &want);
+		interface_wanted(is, &mac, &want);
 		ret = tap_change(hp->tap, &want, err);
 		if (ret < 0) {
 			err_prefix(err, "port '%s' unchanged", hp->is.name);
@@ -275,7 +299,7 @@ host_port_change(struct host_port *hp, const struct config_port *is, struct err 
 	ret = port_set_conf(&hp->port, &conf);
 	if (ret < 0) {
 		if (interface_differs) {
-			interface_wanted(&was, &was.mac, &want);
+			interface_wanted(&was, &had, &want);
 			tap_change(hp->tap, &want, NULL);
 		}
 		return err_set(err, ret,
@@ -292,14 +316,17 @@ host_port_change(struct host_port *hp, const struct config_port *is, struct err 
 int
 host_port_set_mac(struct host_port *hp, const struct mac *mac, struct err *err)
 {
+	struct mac had = hp->tap->mac;
 	struct port_conf conf;
 	int ret;
 
 	hp->tap->mac = *mac;
 	rights(&hp->is, mac, &conf);
 	ret = port_set_conf(&hp->port, &conf);
-	if (ret < 0)
+	if (ret < 0) {
+		hp->tap->mac = had;
 		return err_set(err, ret, "port '%s': another port of the switch has its MAC address", hp->is.name);
+	}
 	return rejoin(hp, err);
 }
 

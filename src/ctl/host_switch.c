@@ -37,7 +37,7 @@ uplink_type_of(enum config_uplink_kind kind, enum uplink_type *out)
 
 /* An interface that the host lives on is not taken by mistake. */
 static int
-guard(const struct config_adapter *is, const struct host_options *options, struct err *err)
+guard(const struct host *host, const struct config_adapter *is, const struct host_options *options, struct err *err)
 {
 	struct keep_link link;
 	int ret;
@@ -56,7 +56,8 @@ guard(const struct config_adapter *is, const struct host_options *options, struc
 		err_hint(err, "take it out first (ip link set %s nomaster), or choose another one", is->arg);
 		return ret;
 	}
-	if ((link.default_route || link.has_caller) && !options->take_over) {
+	if ((link.default_route || link.has_caller) && !options->take_over && !options->again &&
+	    !host_had_taken_over(host, is)) {
 		ret = err_set(err, -EBUSY, "adapter '%s': interface '%s' carries %s", is->name, is->arg,
 			      link.has_caller ? "your own connection" : "the host's default route");
 		err_hint(err, "choose another interface, or give --take-over: a host vNIC of the switch then gets its "
@@ -114,7 +115,7 @@ adapter_open(struct host *host, struct host_switch *hs, const struct config_adap
 	if (uplink_type_of(is->kind, &type) < 0)
 		return err_set(err, -EOPNOTSUPP, "adapter '%s': this kind of uplink is not offered by this version",
 			       is->name);
-	ret = guard(is, options, err);
+	ret = guard(host, is, options, err);
 	if (ret < 0)
 		return ret;
 	adapter_settings_of(is, &settings);
@@ -235,15 +236,43 @@ port_of_static(const struct host *host, struct host_switch *hs, const struct con
 	return hp != NULL && hp->on == hs ? &hp->port : NULL;
 }
 
-static void
-remove_statics(struct host_switch *hs, const struct config *config)
+static const char *
+port_name_of_static(const struct config *config, const struct config_static *entry)
 {
-	for (unsigned i = 0; config != NULL && i < config->n_statics; i++) {
+	return entry->port < 0 ? "" : config->ports[entry->port].name;
+}
+
+static bool
+has_static(const struct config *config, const char *sw, const struct config_static *wanted, const char *port)
+{
+	for (unsigned i = 0; i < config->n_statics; i++) {
 		const struct config_static *entry = &config->statics[i];
 
-		if (strcmp(config->switches[entry->sw].name, hs->is.name) == 0)
-			fdb_remove_static(hs->sw->fdb, fdb_key(entry->mac.byte, entry->vlan));
+		if (entry->vlan == wanted->vlan && mac_equal(&entry->mac, &wanted->mac) &&
+		    strcmp(config->switches[entry->sw].name, sw) == 0 &&
+		    strcmp(port_name_of_static(config, entry), port) == 0)
+			return true;
 	}
+	return false;
+}
+
+void
+host_switch_drop_statics(struct host *host, struct host_switch *hs, const struct config *from, const struct config *to)
+{
+	learn_lock();
+	for (unsigned i = 0; from != NULL && i < from->n_statics; i++) {
+		const struct config_static *entry = &from->statics[i];
+		uint64_t key = fdb_key(entry->mac.byte, entry->vlan);
+		const struct port *port;
+
+		if (strcmp(from->switches[entry->sw].name, hs->is.name) != 0 ||
+		    has_static(to, hs->is.name, entry, port_name_of_static(from, entry)))
+			continue;
+		port = port_of_static(host, hs, from, entry);
+		if (port != NULL && !port_has_address(port, key))
+			fdb_remove_static(hs->sw->fdb, key, port->slot);
+	}
+	learn_unlock();
 }
 
 int
@@ -253,7 +282,6 @@ host_switch_statics(struct host *host, struct host_switch *hs, const struct conf
 	int ret = 0;
 
 	learn_lock();
-	remove_statics(hs, host->running);
 	for (unsigned i = 0; i < config->n_statics && ret == 0; i++) {
 		const struct config_static *entry = &config->statics[i];
 		struct port *port;

@@ -302,11 +302,11 @@ fdb_add_static(struct fdb *fdb, uint64_t key, unsigned slot)
 }
 
 int
-fdb_remove_static(struct fdb *fdb, uint64_t key)
+fdb_remove_static(struct fdb *fdb, uint64_t key, unsigned slot)
 {
 	struct place at;
 
-	if (!find(fdb, key, &at) || !(atomic_load(value_at(fdb, at)) & STATIC_BIT))
+	if (!find(fdb, key, &at) || atomic_load(value_at(fdb, at)) != value_make(slot, true, 0))
 		return -ENOENT;
 	take_out(fdb, at);
 	return 0;

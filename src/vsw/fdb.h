@@ -46,10 +46,10 @@ int fdb_learn(struct fdb *fdb, uint64_t key, unsigned slot, uint32_t now_s);
 /*
  * Enters or removes a static entry. It replaces a learned one of that key, and where there is no room it puts out a learned
  * one of another key; that waits for a grace period. Returns 0, -ENOSPC (static ones all around), -EEXIST (static at another
- * port), -ENOENT. Control, with the learner's lock.
+ * port), -ENOENT (no static one at slot). Control, with the learner's lock.
  */
 int fdb_add_static(struct fdb *fdb, uint64_t key, unsigned slot);
-int fdb_remove_static(struct fdb *fdb, uint64_t key);
+int fdb_remove_static(struct fdb *fdb, uint64_t key, unsigned slot);
 
 /* Removes learned entries that nobody refreshed for ageing_s. Learner. */
 void fdb_age(struct fdb *fdb, uint32_t now_s, uint32_t ageing_s);

@@ -174,8 +174,10 @@ a_static_entry_does_not_move_age_or_yield(void **state)
 	assert_int_equal(fdb_add_static(fdb, key_of(1), 4), 0); /* said twice */
 	assert_int_equal(usage_of(fdb).used, 1);
 	assert_int_equal(usage_of(fdb).moved, 0);
-	assert_int_equal(fdb_remove_static(fdb, key_of(1)), 0);
-	assert_int_equal(fdb_remove_static(fdb, key_of(1)), -ENOENT);
+	assert_int_equal(fdb_remove_static(fdb, key_of(1), 5), -ENOENT); /* another port's */
+	assert_int_equal(fdb_lookup(fdb, key_of(1)), 4);
+	assert_int_equal(fdb_remove_static(fdb, key_of(1), 4), 0);
+	assert_int_equal(fdb_remove_static(fdb, key_of(1), 4), -ENOENT);
 	assert_int_equal(fdb_lookup(fdb, key_of(1)), FDB_MISS);
 	fdb_free(fdb);
 }
@@ -186,7 +188,7 @@ a_static_entry_takes_the_place_of_a_learned_one(void **state)
 	struct fdb *fdb = open_fdb(64);
 
 	fdb_learn(fdb, key_of(1), 7, 1);
-	assert_int_equal(fdb_remove_static(fdb, key_of(1)), -ENOENT); /* a learned one is not its to remove */
+	assert_int_equal(fdb_remove_static(fdb, key_of(1), 4), -ENOENT); /* a learned one is not its to remove */
 	assert_int_equal(fdb_lookup(fdb, key_of(1)), 7);
 	assert_int_equal(fdb_add_static(fdb, key_of(1), 4), 0);
 	assert_int_equal(fdb_lookup(fdb, key_of(1)), 4);
@@ -409,7 +411,7 @@ churn(void)
 				made += fdb_add_static(shared, key_of(n), home_of(n)) == 0;
 			break;
 		case 1:
-			fdb_remove_static(shared, key_of(n));
+			fdb_remove_static(shared, key_of(n), home_of(n));
 			break;
 		case 2:
 			if (i % 1024 == 0)

@@ -122,7 +122,7 @@ remove_own_address(struct port *port, const struct port_conf *conf)
 	if (!own_key(conf, &key))
 		return;
 	learn_lock();
-	fdb_remove_static(port->sw->fdb, key);
+	fdb_remove_static(port->sw->fdb, key, port->slot);
 	learn_unlock();
 }
 
@@ -197,23 +197,42 @@ port_set_conf(struct port *port, const struct port_conf *conf)
 
 	if (next == NULL)
 		return -ENOMEM;
-	if (has && (!had || key != old_key)) {
-		err = enter_own_address(port, conf);
-		if (err < 0) {
-			free(next);
-			return err;
-		}
+	err = enter_own_address(port, conf);
+	if (err < 0) {
+		free(next);
+		return err;
 	}
 	if (had && (!has || key != old_key))
 		remove_own_address(port, old);
 	atomic_store_explicit(&port->conf, next, memory_order_release);
 	qsbr_synchronize();
 	free((void *)(uintptr_t)old);
-	/* What it said before in other VLANs is not true any more. */
+	/* What it said before in other VLANs is not true any more, nor what lanes told of it and nobody has entered yet. */
+	learn_drain();
 	learn_lock();
 	fdb_flush(port->sw->fdb, port->slot, false);
 	learn_unlock();
 	return 0;
+}
+
+void
+port_release_address(struct port *port)
+{
+	remove_own_address(port, atomic_load(&port->conf));
+}
+
+int
+port_claim_address(struct port *port)
+{
+	return enter_own_address(port, atomic_load(&port->conf));
+}
+
+bool
+port_has_address(const struct port *port, uint64_t key)
+{
+	uint64_t own;
+
+	return own_key(atomic_load(&((struct port *)(uintptr_t)port)->conf), &own) && own == key;
 }
 
 void

@@ -76,6 +76,14 @@ void port_detach(struct port *port);
 /* Publishes a copy of conf. Returns 0, -ENOMEM or -EEXIST (nothing was changed). Control. */
 int port_set_conf(struct port *port, const struct port_conf *conf);
 
+/*
+ * A port's own address where it is in one VLAN is a static entry. Ports that change addresses among each other: all of them
+ * release theirs, then each gets its next conf. claim enters it again (0, -ENOSPC, -EEXIST); has tells whether key is it. Control.
+ */
+void port_release_address(struct port *port);
+int port_claim_address(struct port *port);
+bool port_has_address(const struct port *port, uint64_t key);
+
 /* The port allows everything, untagged frames and all VLANs: what an uplink is. */
 void port_conf_uplink(struct port_conf *out);
 
