@@ -126,8 +126,8 @@ device_arguments(const struct uplink *u, char *device, size_t device_len, char *
 	const char *comma = strchr(u->arg, ',');
 	const char *driver[] = { "net_af_xdp", "net_af_packet", "net_pcap", "net_null", "net_ring", "net_memif" };
 
-	/* The generation makes each name new: DPDK does not forget a device that failed to close. */
-	snprintf(device, device_len, "%s_%.20s%u", driver[u->type], u->name, u->generation);
+	/* The number makes each name new: long ones may begin alike, and DPDK does not forget a device that failed to close. */
+	snprintf(device, device_len, "%s_%.16s_%u", driver[u->type], u->name, u->generation);
 	args[0] = '\0';
 	switch (u->type) {
 	case UPLINK_TYPE_AF_XDP:
@@ -181,6 +181,13 @@ mtu_now(const struct uplink *u, uint16_t port)
 	return rte_eth_dev_get_mtu(port, &mtu) == 0 && mtu != 0 ? mtu : RTE_ETHER_MTU;
 }
 
+static void
+hint_privileges(struct err *err)
+{
+	err_hint(err, "the daemon keeps what the uplinks of its file need when it starts: if none of them was of this "
+		      "kind, start it again with this one");
+}
+
 static int
 start_device(struct uplink *u, uint16_t port, unsigned mtu, struct err *err)
 {
@@ -205,9 +212,7 @@ start_device(struct uplink *u, uint16_t port, unsigned mtu, struct err *err)
 	if (ret != 0) {
 		err_set(err, ret < 0 ? ret : -EIO, "adapter '%s': cannot start uplink %s", u->name, u->arg);
 		if (is_interface(u))
-			err_hint(err, "the daemon keeps what the uplinks of its file need when it starts: if none of "
-				      "them was "
-				      "of this kind, start it again with this one");
+			hint_privileges(err);
 		return ret < 0 ? ret : -EIO;
 	}
 	/* VMs have addresses of their own. A driver that cannot is one that takes every frame anyway (pcap, null, memif). */
@@ -277,11 +282,10 @@ make_device(struct uplink *u, uint16_t *port, struct err *err)
 		return 0;
 	ret = err_set(err, ret < 0 ? ret : -EIO, "adapter '%s': cannot open uplink %s: %s", u->name, u->arg,
 		      strerror(ret < 0 ? -ret : EIO));
-	if (is_interface(u))
-		err_hint(err,
-			 "is '%s' an interface of this network namespace (ip link), and are we allowed to use it "
-			 "(CAP_NET_ADMIN, CAP_NET_RAW)?",
-			 u->arg);
+	if (is_interface(u) && ret != -EPERM)
+		err_hint(err, "is '%s' an interface of this network namespace (ip link)?", u->arg);
+	else if (is_interface(u))
+		hint_privileges(err);
 	return ret;
 }
 
@@ -335,9 +339,10 @@ open_device(struct uplink *u, unsigned mtu, struct err *err)
 static int
 open_once(struct uplink *u, unsigned mtu, struct err *err)
 {
+	static unsigned opens;
 	int ret;
 
-	u->generation++;
+	u->generation = ++opens;
 	ret = make_pool(u, err);
 	if (ret == 0)
 		ret = open_device(u, mtu, err);
