@@ -47,10 +47,8 @@ rights(const struct config_port *is, const struct mac *mac, struct port_conf *ou
 }
 
 static void
-as_member(struct host_port *hp)
+as_member(struct host_port *hp, struct adapter_member *m)
 {
-	struct adapter_member *m = &hp->member;
-
 	snprintf(m->port, sizeof(m->port), "%s", hp->is.name);
 	m->vport = &hp->vport;
 	m->queues = hp->queues;
@@ -95,7 +93,7 @@ place(struct host_port *hp, struct err *err)
 	int ret;
 
 	if (hp->on->adapter != NULL) {
-		as_member(hp);
+		as_member(hp, &hp->member);
 		ret = adapter_join(hp->on->adapter, &hp->member, err);
 		hp->is_member = ret == 0;
 		return ret;
@@ -239,17 +237,12 @@ same_vlan(const struct config_vlan *a, const struct config_vlan *b)
 static int
 rejoin(struct host_port *hp, struct err *err)
 {
-	struct rxring *had = hp->member.ring;
+	struct adapter_member next = hp->member;
 
 	if (!hp->is_member)
 		return 0;
-	/* A filter that changes takes the ring away first: frames of the new address arrive by the default queue meanwhile. */
-	if (had != NULL) {
-		hp->member.weight = 0;
-		adapter_replan(hp->on->adapter, NULL);
-	}
-	as_member(hp);
-	return adapter_replan(hp->on->adapter, err);
+	as_member(hp, &next);
+	return adapter_change(hp->on->adapter, &hp->member, &next, err);
 }
 
 bool

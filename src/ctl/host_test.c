@@ -207,6 +207,62 @@ ports_hand_their_addresses_on(void **state)
 	}
 }
 
+static const char *
+vm_queue_of(const char *port)
+{
+	static char text[32];
+	json_t *row = row_of(asked("vmq.list", "{}"), "port", port);
+	json_t *queue = json_object_get(row, "queue");
+
+	snprintf(text, sizeof(text), "%d on %d", (int)json_integer_value(queue),
+		 (int)json_integer_value(json_object_get(row, "processor")));
+	json_decref(row);
+	return text;
+}
+
+/* The wire has two, vm1 and vm2 hold them, and vm3 waits for one with the highest weight. */
+static void
+a_port_keeps_its_vm_queue_whatever_becomes_of_its_filter(void **state)
+{
+	static const char *const changes[] = {
+		"{'port': 'vm1', 'vlan': 30}",
+		"{'port': 'vm1', 'mac': '02:f1:00:00:00:31'}",
+		"{'port': 'vm1', 'vmq_weight': 1}",
+		"{'port': 'vm1', 'mtu': 1400}",
+	};
+	char *next = replaced("interface: flm1", "vmq_weight: 50, interface: flm1"), before[32];
+
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		json_decref(applied(next, 0));
+		snprintf(before, sizeof(before), "%s", vm_queue_of("vm1"));
+		assert_int_not_equal(before[0], '0');
+		json_decref(asked("port.set", "{'port': 'vm3', 'vmq_weight': 100}"));
+		json_decref(asked("port.set", "%s", changes[i]));
+		assert_string_equal(vm_queue_of("vm1"), before);
+		rig_fresh(NULL);
+	}
+	free(next);
+}
+
+static void
+adapters_with_long_names_that_begin_alike_run_side_by_side(void **state)
+{
+	json_t *rows;
+
+	json_decref(applied("version: 1\n"
+			    "processors: {count: 3, speed_percent: 20}\n"
+			    "adapters:\n"
+			    "- {name: datacentre-one-upper-uplink-one, uplink: \"null\"}\n"
+			    "- {name: datacentre-one-upper-uplink-two, uplink: \"null\"}\n"
+			    "switches:\n"
+			    "- {name: one, kind: external, uplink: datacentre-one-upper-uplink-one}\n"
+			    "- {name: two, kind: external, uplink: datacentre-one-upper-uplink-two}\n",
+			    0));
+	rows = asked("adapter.list", "{}");
+	assert_int_equal(json_array_size(rows), 2);
+	json_decref(rows);
+}
+
 static int
 tests(void)
 {
@@ -218,6 +274,8 @@ tests(void)
 		RIG_TEST(a_port_takes_the_address_of_a_static_entry_that_goes),
 		RIG_TEST(a_static_entry_outlives_the_port_address_that_it_was),
 		RIG_TEST(ports_hand_their_addresses_on),
+		RIG_TEST(a_port_keeps_its_vm_queue_whatever_becomes_of_its_filter),
+		RIG_TEST(adapters_with_long_names_that_begin_alike_run_side_by_side),
 	};
 
 	return cmocka_run_group_tests(list, rig_start, rig_stop);

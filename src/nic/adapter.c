@@ -18,9 +18,10 @@
 static struct rxring *
 ring_new(struct adapter *a, struct queue *q, struct vport *vport, void *ingress)
 {
+	static unsigned made; /* of all adapters: long names may begin alike */
 	char name[RTE_RING_NAMESIZE];
 
-	snprintf(name, sizeof(name), "%.14s.%u", a->name, a->ring_names++);
+	snprintf(name, sizeof(name), "%.14s.%u", a->name, made++);
 	return rxring_new(name, q, vport, ingress);
 }
 
@@ -117,6 +118,17 @@ publish(struct adapter *a)
 	return 0;
 }
 
+/* A ring that the front end never saw. */
+static void
+give_up_ring(struct adapter_member *m)
+{
+	if (m->ring == NULL)
+		return;
+	queue_set_source(m->queues[0], QUEUE_FROM_WIRE, NULL);
+	rxring_free(m->ring, NULL);
+	m->ring = NULL;
+}
+
 /*
  * Gives rings to members: until the default queue has passed the frames that it had of them, theirs stay closed, so that
  * no frame overtakes another of its flow.
@@ -124,7 +136,6 @@ publish(struct adapter *a)
 static int
 gain(struct adapter *a, const struct vmq_change *change, unsigned n)
 {
-	uint64_t position;
 	int err = 0;
 
 	for (unsigned i = 0; i < n && err == 0; i++) {
@@ -141,12 +152,15 @@ gain(struct adapter *a, const struct vmq_change *change, unsigned n)
 	}
 	if (err == 0)
 		err = publish(a);
-	position = rxring_position(a->default_ring);
-	wait_until_passed(a->default_ring, position);
+	if (err < 0) {
+		for (unsigned i = 0; i < n; i++)
+			give_up_ring(change[i].member);
+		return err;
+	}
+	wait_until_passed(a->default_ring, rxring_position(a->default_ring));
 	for (unsigned i = 0; i < n; i++)
-		if (change[i].member->ring != NULL)
-			ring_open(change[i].member->ring, true);
-	return err;
+		ring_open(change[i].member->ring, true);
+	return 0;
 }
 
 /*
@@ -182,6 +196,8 @@ lose(struct adapter *a, struct adapter_member *const *losers, unsigned n)
 		losers[i]->ring = NULL;
 	}
 	ring_open(a->default_ring, false);
+	/* A worker that saw it open before may not take what the next plan puts there. */
+	qsbr_synchronize();
 	err = publish(a);
 	for (unsigned i = 0; i < n; i++) {
 		if (err < 0) { /* nothing has changed */
@@ -273,6 +289,26 @@ adapter_leave(struct adapter *a, struct adapter_member *m)
 	adapter_replan(a, NULL);
 }
 
+int
+adapter_change(struct adapter *a, struct adapter_member *m, const struct adapter_member *next, struct err *err)
+{
+	struct vmq_change same = { m, m->vm_queue, queue_processor(m->queues[0]) };
+	bool refilter = m->ring != NULL && (!mac_equal(&m->mac, &next->mac) || m->vid != next->vid);
+	int ret = 0;
+
+	/* The frames of the new address came by the default queue so far: the ring goes and comes as at any other change. */
+	if (refilter && lose(a, &m, 1) < 0)
+		return err_set(err, -ENOMEM, "adapter '%s': no memory for VM queues", a->name);
+	m->mac = next->mac;
+	m->vid = next->vid;
+	m->weight = next->weight;
+	if (refilter && m->weight > 0 && !mac_is_zero(&m->mac))
+		ret = gain(a, &same, 1);
+	if (ret < 0)
+		return err_set(err, ret, "adapter '%s': no memory for VM queues", a->name);
+	return adapter_replan(a, err);
+}
+
 static int
 start_queues(struct adapter *a, void *ingress, struct err *err)
 {
@@ -326,6 +362,7 @@ close_uplink:
 	uplink_detach(&a->uplink);
 	uplink_close(&a->uplink);
 	free_queues(a);
+	rte_mempool_free(a->uplink.pool);
 free_adapter:
 	vport_fini(&a->wire);
 	free(a);

@@ -51,7 +51,6 @@ struct adapter {
 	struct adapter_member *members[ADAPTER_MEMBERS_MAX];
 	unsigned n_members;
 	uint64_t arrivals;
-	unsigned ring_names;
 	bool stopped; /* no frames come in any more: adapter_stop */
 	bool leaving; /* its uplink went away and is not closed yet: adapter_tend */
 	bool told;    /* that it cannot be opened again, once */
@@ -71,6 +70,9 @@ void adapter_stop(struct adapter *a);
 /* Joins or leaves; m is the caller's and stays until it has left. Both end with adapter_replan. */
 int adapter_join(struct adapter *a, struct adapter_member *m, struct err *err);
 void adapter_leave(struct adapter *a, struct adapter_member *m);
+
+/* Gives a member the mac, vid and weight of next. It keeps the VM queue that it holds, whoever waits for one. 0 or -errno with err. Control. */
+int adapter_change(struct adapter *a, struct adapter_member *m, const struct adapter_member *next, struct err *err);
 
 /* Checks s against the host (a base processor that does not exist). Returns 0 or -errno with err. */
 int adapter_check(const struct adapter *a, const struct adapter_settings *s, struct err *err);
