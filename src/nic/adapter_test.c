@@ -399,6 +399,70 @@ a_ring_that_is_given_up_is_booked(void **state)
 	assert_true(all_arrived());
 }
 
+static void *
+leave(void *arg)
+{
+	adapter_leave(adapter, arg);
+	return NULL;
+}
+
+/*
+ * A worker that saw the default ring open, and was put off its core before it took from it: frames that the next plan leads
+ * there would overtake those that wait in the member's own ring.
+ */
+static void
+the_default_ring_is_closed_for_all_before_it_gets_a_members_frames(void **state)
+{
+	const struct rxplan *before = adapter->plan;
+	int late = qsbr_register();
+	pthread_t leaving;
+
+	assert_true(late >= 0);
+	qsbr_online(late);
+	assert_int_equal(pthread_create(&leaving, NULL, leave, &members[0]), 0);
+	while (atomic_load(&adapter->default_ring->open))
+		sched_yield();
+	usleep(20000);
+	assert_ptr_equal(atomic_load(&adapter->frontend.plan), before);
+	qsbr_offline(late);
+	pthread_join(leaving, NULL);
+	assert_ptr_not_equal(adapter->plan, before);
+	assert_true(atomic_load(&adapter->default_ring->open));
+	qsbr_unregister(late);
+}
+
+/* Untagged and any VLAN mean the same to its flow. The others wait for a queue all the time, and get none of these. */
+static void
+a_filter_changes_under_load_and_its_member_keeps_the_queue(void **state)
+{
+	struct adapter_member *m = &members[1], next = *m;
+	struct err err = { 0 };
+	unsigned processor;
+	pthread_t loader;
+
+	adapter->settings.queues = 1;
+	members[0].weight = members[2].weight = 0;
+	replan();
+	members[0].weight = members[2].weight = 100;
+	processor = queue_processor(queues[1]);
+	atomic_store(&stop_load, false);
+	assert_int_equal(pthread_create(&loader, NULL, load, NULL), 0);
+	for (unsigned i = 0; i < CHANGES; i++) {
+		next.vid = i % 2 ? RXMAP_VID_UNTAGGED : RXMAP_VID_ANY;
+		next.weight = 1 + i % 100;
+		assert_int_equal(adapter_change(adapter, m, &next, &err), 0);
+		assert_int_equal(m->vid, next.vid);
+		assert_non_null(m->ring);
+		assert_null(members[0].ring);
+		assert_int_equal(m->vm_queue, 1);
+		assert_int_equal(queue_processor(queues[1]), processor);
+	}
+	atomic_store(&stop_load, true);
+	pthread_join(loader, NULL);
+	expect_nothing_lost();
+	assert_true(atomic_load(&by_vm_queue) > 0);
+}
+
 static void
 settings_that_do_not_fit_the_host_change_nothing(void **state)
 {
@@ -448,6 +512,8 @@ main(void)
 		TEST(queues_beyond_the_settings_are_given_back_and_numbered_anew),
 		TEST(queues_come_and_go_under_load_without_loss_or_disorder),
 		TEST(a_ring_that_is_given_up_is_booked),
+		TEST(the_default_ring_is_closed_for_all_before_it_gets_a_members_frames),
+		TEST(a_filter_changes_under_load_and_its_member_keeps_the_queue),
 		TEST(settings_that_do_not_fit_the_host_change_nothing),
 		TEST(an_uplink_that_cannot_be_opened_is_told_in_a_sentence),
 	};
