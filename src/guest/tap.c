@@ -67,13 +67,15 @@ read_claim(struct pkt *pkt, const struct virtio_net_hdr *h)
 	c->gso_size = h->gso_size;
 }
 
-/* A frame cannot be read any more: nothing there, or the interface is gone for good. */
+/*
+ * No frame: nothing there, one that the kernel could not describe (tun_put_user, drivers/net/tun.c), or the interface is gone for
+ * good, which only EBADFD says: it was deleted under us (tun_get). More frames are reported by epoll.
+ */
 static void
 read_failed(struct source *s, int error)
 {
 	atomic_store_explicit(&s->ready, false, memory_order_relaxed);
-	/* EBADFD: the interface was deleted under us (drivers/net/tun.c, tun_get). */
-	if (error != EAGAIN && error != EINTR && error != EWOULDBLOCK)
+	if (error == EBADFD)
 		atomic_store_explicit(&s->dead, true, memory_order_release);
 }
 
