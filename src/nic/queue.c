@@ -106,6 +106,8 @@ change_owner(struct queue *q, unsigned from, unsigned to)
 		idle = from << 1;
 		sched_yield();
 	}
+	/* Partner: the fence in rxring_put between its frames and the owner. It sees the new one, or that one sees the frames. */
+	atomic_thread_fence(memory_order_seq_cst);
 }
 
 int

@@ -116,7 +116,7 @@ rxring_put(struct rxring *r, struct rte_mbuf **mbufs, unsigned n)
 			      memory_order_release);
 	/*
 	 * Fence: the frames are visible before the owner is read. A queue that moves right now then either shows us its
-	 * new processor, or is looked at by that one after the move; partner: the exchange in queue.c's change_owner.
+	 * new processor, or is looked at by that one after the move; partner: the fence in queue.c's change_owner.
 	 */
 	atomic_thread_fence(memory_order_seq_cst);
 	p = queue_processor(r->queue);
