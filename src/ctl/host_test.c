@@ -201,9 +201,7 @@ ports_hand_their_addresses_on(void **state)
 			assert_non_null(at);
 			assert_int_equal(at[0], 'a' + port);
 		}
-		assert_int_equal(json_integer_value(
-					 json_object_get(asked("switch.show", "{'switch': 'own'}"), "fdb_used")),
-				 3);
+		key_is(asked("switch.show", "{'switch': 'own'}"), "fdb_used", "3");
 	}
 }
 
