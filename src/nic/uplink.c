@@ -37,7 +37,7 @@
 #define XDP_RETRY_US 10000
 
 struct fd_set_of {
-	int fd[UPLINK_FDS_MAX * 4];
+	int fd[512]; /* of every adapter: two sockets or five maps each, and what sends while we look */
 	unsigned n;
 };
 
@@ -62,9 +62,28 @@ socket_domain(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 ? domain : AF_UNSPEC;
 }
 
-/* Our descriptors that are packet or AF_XDP sockets. */
+static bool
+is_packet_socket(int fd)
+{
+	int domain = socket_domain(fd);
+
+	return domain == AF_XDP || domain == AF_PACKET;
+}
+
+static bool
+is_bpf_map(int fd)
+{
+	static const char kind[] = "anon_inode:bpf-map";
+	char path[32], target[sizeof(kind)];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return readlink(path, target, sizeof(target)) == sizeof(kind) - 1 &&
+	       memcmp(target, kind, sizeof(kind) - 1) == 0;
+}
+
+/* Our descriptors of one kind. */
 static void
-packet_sockets(struct fd_set_of *out)
+descriptors(bool (*is)(int fd), struct fd_set_of *out)
 {
 	DIR *dir = opendir("/proc/self/fd");
 	struct dirent *entry;
@@ -73,29 +92,31 @@ packet_sockets(struct fd_set_of *out)
 	if (dir == NULL)
 		return;
 	while ((entry = readdir(dir)) != NULL && out->n < RTE_DIM(out->fd)) {
-		int fd = atoi(entry->d_name), domain = socket_domain(fd);
+		int fd = atoi(entry->d_name);
 
-		if (domain == AF_XDP || domain == AF_PACKET)
+		if (is(fd))
 			out->fd[out->n++] = fd;
 	}
 	closedir(dir);
 }
 
-static void
-find_new_sockets(struct uplink *u, const struct fd_set_of *before)
+/* Those of one kind that were not there before: at most max, into fds. Returns how many. */
+static unsigned
+new_descriptors(bool (*is)(int fd), const struct fd_set_of *before, int *fds, unsigned max)
 {
 	struct fd_set_of now;
+	unsigned n = 0;
 
-	u->n_fds = 0;
-	packet_sockets(&now);
-	for (unsigned i = 0; i < now.n && u->n_fds < UPLINK_FDS_MAX; i++) {
+	descriptors(is, &now);
+	for (unsigned i = 0; i < now.n && n < max; i++) {
 		bool known = false;
 
 		for (unsigned k = 0; k < before->n; k++)
 			known |= before->fd[k] == now.fd[i];
 		if (!known)
-			u->fds[u->n_fds++] = now.fd[i];
+			fds[n++] = now.fd[i];
 	}
+	return n;
 }
 
 static bool
@@ -299,7 +320,8 @@ release(struct uplink *u)
 
 /*
  * The AF_XDP driver of DPDK 22.11 leaves its socket open: it never deletes the umem that the socket belongs to. The kernel
- * would keep the interface's queue for it, and nobody could open that again.
+ * would keep the interface's queue for it, and nobody could open that again. And libxdp (1.3.1) forgets a descriptor of its
+ * program's map, one for each time that an uplink goes and comes. Control opens descriptors, so no other can have the number.
  */
 static void
 close_device(struct uplink *u, uint16_t port)
@@ -309,24 +331,29 @@ close_device(struct uplink *u, uint16_t port)
 	for (unsigned i = 0; i < u->n_fds; i++)
 		if (socket_domain(u->fds[i]) == AF_XDP)
 			close(u->fds[i]);
-	u->n_fds = 0;
+	for (unsigned i = 0; i < u->n_maps; i++)
+		if (is_bpf_map(u->maps[i]))
+			close(u->maps[i]);
+	u->n_fds = u->n_maps = 0;
 }
 
 /* Returns 0, or -errno with nothing left but the pool. */
 static int
 open_device(struct uplink *u, unsigned mtu, struct err *err)
 {
-	struct fd_set_of before;
+	struct fd_set_of before, maps_before;
 	uint16_t port;
 	int ret;
 
-	packet_sockets(&before);
+	descriptors(is_packet_socket, &before);
+	descriptors(is_bpf_map, &maps_before);
 	u->ifindex = is_interface(u) ? if_nametoindex(u->arg) : 0;
 	ret = make_device(u, &port, err);
 	if (ret < 0)
 		return ret;
 	ret = start_device(u, port, mtu, err);
-	find_new_sockets(u, &before);
+	u->n_fds = new_descriptors(is_packet_socket, &before, u->fds, UPLINK_FDS_MAX);
+	u->n_maps = new_descriptors(is_bpf_map, &maps_before, u->maps, UPLINK_FDS_MAX);
 	if (ret < 0) {
 		close_device(u, port);
 		return ret;

@@ -43,6 +43,8 @@ struct uplink {
 	struct rte_mempool *pool; /* of the present port; lives until the next open */
 	int fds[UPLINK_FDS_MAX];  /* to sleep on; the driver's, not ours to close */
 	unsigned n_fds;
+	int maps[UPLINK_FDS_MAX]; /* the driver's BPF maps */
+	unsigned n_maps;
 	unsigned generation; /* which of all opens of the process made device and pool */
 	int claim;           /* on the interface's XDP hook; -1: none */
 	unsigned ifindex;    /* of the interface that is open; 0: none */
