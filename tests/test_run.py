@@ -24,8 +24,7 @@ def left():
 @pytest.fixture(autouse=True)
 def nothing_is_left():
     yield
-    assert wait_for(lambda: not left(), seconds=10), f'left behind: {left()}'
-    assert not os.path.exists('/run/fairlead-run')
+    assert wait_for(lambda: not left() and not os.path.exists('/run/fairlead-run'), seconds=10), f'left behind: {left()}'
 
 
 def test_a_short_run_plays_the_acts_and_ends():
