@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <linux/if_tun.h>
 #include <linux/virtio_net.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -172,6 +174,17 @@ ask_offloads(int fd)
 		ioctl(fd, TUNSETOFFLOAD, tcp);
 }
 
+/* Tells namespaces of one name apart: the number of the one that has it now, 0 for none. One that a TAP of ours lies in keeps its number. */
+static ino_t
+namespace_number(const char *netns)
+{
+	char path[sizeof("/run/netns/") + KEEP_NAME_MAX];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/run/netns/%s", netns);
+	return netns[0] != '\0' && stat(path, &st) == 0 ? st.st_ino : 0;
+}
+
 struct tap *
 tap_open(const struct keep_tap *want, void *ingress, const struct toeplitz *toeplitz, struct err *err)
 {
@@ -184,6 +197,7 @@ tap_open(const struct keep_tap *want, void *ingress, const struct toeplitz *toep
 	}
 	memset((void *)tap, 0, sizeof(*tap));
 	tap->is = *want;
+	tap->namespace_number = namespace_number(want->netns);
 	if (keep_tap_open(want, fds, &tap->mac, err) < 0) {
 		free(tap);
 		return NULL;
@@ -228,5 +242,5 @@ tap_is_gone(const struct tap *tap)
 	for (unsigned i = 0; i < tap->n_queues; i++)
 		if (atomic_load(&((struct tap *)(uintptr_t)tap)->queue[i].source.dead))
 			return true;
-	return false;
+	return namespace_number(tap->is.netns) != tap->namespace_number;
 }

@@ -7,6 +7,8 @@
  * both ways, so an LSO frame passes whole. readv and writev move one frame each and are atomic for it: a TAP sink needs no
  * lock. io_uring is not used: kernels before 6.2 run tun requests in helper threads, which costs order and CPU time.
  */
+#include <sys/types.h>
+
 #include "base/addr.h"
 #include "base/err.h"
 #include "keep/keep.h"
@@ -19,8 +21,9 @@ struct tap_queue {
 };
 
 struct tap {
-	struct keep_tap is; /* as asked of the keeper */
-	struct mac mac;     /* as it is */
+	struct keep_tap is;     /* as asked of the keeper */
+	struct mac mac;         /* as it is */
+	ino_t namespace_number; /* of the namespace that it lies in; 0: our own */
 	struct sink sink;
 	struct spread spread;
 	_Atomic unsigned mtu; /* bytes of L2 payload */
@@ -40,6 +43,9 @@ void tap_close(struct tap *tap);
 /* Changes MTU, MAC and addresses of the running interface to those of want. Returns 0 or -errno and err. Control. */
 int tap_change(struct tap *tap, const struct keep_tap *want, struct err *err);
 
-/* Whether a lane found that the interface is gone (its namespace was deleted). Control. */
+/*
+ * Whether the interface is gone: a lane found it deleted, or its namespace's name is no more or is another one's. (The namespace
+ * itself cannot end before us: a TAP's descriptor holds it.) Control.
+ */
 bool tap_is_gone(const struct tap *tap);
 #endif
