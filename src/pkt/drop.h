@@ -24,7 +24,7 @@
 	X(RECEIVER_FULL, "receiver_full", "receiver took no more frames")                               \
 	X(NO_BUFFER, "no_buffer", "no free packet buffer for the uplink")                               \
 	X(TOO_BIG, "too_big", "frame longer than the receiver's MTU")                                   \
-	X(LINK_DOWN, "link_down", "the uplink's interface is gone")                                            \
+	X(LINK_DOWN, "link_down", "the uplink's interface is gone")                                     \
 	X(PORT_DOWN, "port_down", "receiver's interface is down or gone")
 
 enum drop_reason {
