@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from lib import BUILD, ROOT, LabError, call
+from lib import BUILD, ROOT, LabError, call, wait_for
 
 SWITCH = 'ext'
 
@@ -100,6 +100,17 @@ def test_everything_that_was_made_is_gone_at_the_end(lab):
     assert links(lab, host.namespace) == ['flwire0']
     assert links(lab, host.vms['vm1']) == []
     assert not daemon.rpc.exists()
+
+
+def test_a_namespace_may_be_made_anew(lab):
+    """A port is in the namespace that has the name now, with the address it had; meanwhile the others work on."""
+    host = lab.host()
+    host.start(host.config(external(host.vm('vm1', 1), host.vm('vm2', 2))))
+    call(['ip', 'netns', 'del', host.vms['vm2']])
+    assert lab.ping(host.vms['vm1'], '10.77.0.100') == 0
+    call(['ip', 'netns', 'add', host.vms['vm2']])
+    assert wait_for(lambda: host.port('vm2')['state'] == 'up', seconds=5)
+    assert lab.ping(host.vms['vm1'], '10.77.0.2') == 0
 
 
 def test_the_wire_may_go_and_come(lab):
