@@ -49,6 +49,7 @@ processor_new(unsigned id, unsigned cpu, unsigned speed_percent, bool poll)
 		goto close_fds;
 	if (lane_init(&p->lane, id) < 0)
 		goto close_fds;
+	memset(samples[id], 0, sizeof(samples[id])); /* of a former processor of that number */
 	return p;
 
 close_fds:
