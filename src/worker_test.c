@@ -1,0 +1,241 @@
+/* worker_test.c - real workers: no wake-up is lost, whatever brings it and wherever the queue moves. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "nic/rxring.h"
+#include "test_worker.h"
+
+#define ITEMS 100000
+
+/* Burns 0 to 30 us, around the moment at which a worker arms and sleeps. */
+static unsigned
+pause_a_little(unsigned r)
+{
+	uint64_t until;
+
+	r = r * 1664525 + 1013904223;
+	until = clock_cycles() + clock_us_to_cycles((r >> 16) % 31);
+	while (clock_cycles() < until)
+		rte_pause();
+	return r;
+}
+
+/* ---- wake-ups ---- */
+
+static void
+no_wake_up_is_lost(void **state)
+{
+	unsigned r = 1;
+	uint64_t waited;
+
+	rig_workers(1, 0, false);
+	rig_ring_open(0);
+	waited = rig_waited_ns();
+	for (uint32_t i = 0; i < ITEMS; i++) {
+		rig_put(i, 1);
+		r = pause_a_little(r);
+	}
+	rig_expect(ITEMS);
+	print_message("          %lu of %u items woke the worker, worst wait %lu us\n",
+		      (unsigned long)count_get(&rig_ring->interrupts), ITEMS,
+		      (unsigned long)(atomic_load(&rig_watcher.worst_ns) / 1000));
+	rig_expect_kicks(waited);
+	assert_true(count_get(&rig_ring->interrupts) > ITEMS / 1000); /* or it never slept */
+	assert_true(count_get(&processors[0]->wakeups) > ITEMS / 1000);
+	rig_ring_close();
+	rig_workers_stop();
+}
+
+static void
+no_wake_up_is_lost_while_the_queue_moves(void **state)
+{
+	unsigned r = 2;
+	uint64_t waited;
+
+	rig_workers(2, 0, false);
+	rig_ring_open(0);
+	waited = rig_waited_ns();
+	for (uint32_t i = 0; i < ITEMS / 5; i++) {
+		rig_put(i, 1);
+		r = pause_a_little(r);
+		if (i % 4 == 0)
+			assert_int_equal(queue_move(rig_ring->queue, i / 4 % 2), 0);
+	}
+	rig_expect(ITEMS / 5);
+	rig_expect_kicks(waited);
+	assert_true(count_get(&processors[0]->packets) > 100);
+	assert_true(count_get(&processors[1]->packets) > 100);
+	rig_ring_close();
+	rig_workers_stop();
+}
+
+/* Under load it naps instead of arming: bursts get fuller, and nothing is lost or waits. */
+static void
+a_flood_is_taken_in_bursts(void **state)
+{
+	uint32_t number = 0;
+	uint64_t end;
+
+	rig_workers(1, 0, false);
+	rig_ring_open(0);
+	end = clock_ns() + 200 * NSEC_PER_MS;
+	while (clock_ns() < end) {
+		rig_put(number, PKT_BURST);
+		number += PKT_BURST;
+	}
+	rig_expect(number);
+	assert_int_equal(rig_missed_kicks(), 0);
+	assert_true(count_get(&processors[0]->packets) / count_get(&processors[0]->bursts) >= 4);
+	rig_ring_close();
+	rig_workers_stop();
+}
+
+static void
+a_polling_processor_never_sleeps(void **state)
+{
+	rig_workers(1, 0, true);
+	rig_ring_open(0);
+	usleep(50000);
+	for (uint32_t i = 0; i < 100; i++) {
+		rig_put(i, 1);
+		usleep(100);
+	}
+	rig_expect(100);
+	assert_int_equal(count_get(&processors[0]->wakeups), 0);
+	assert_int_equal(count_get(&rig_ring->interrupts), 0);
+	assert_true(count_get(&processors[0]->empty_cycles) > 0);
+	rig_ring_close();
+	rig_workers_stop();
+}
+
+/* ---- descriptors ---- */
+
+/* A source with a descriptor: frames are datagrams of a socket pair, as they are of a TAP. */
+struct socket_source {
+	struct source source;
+	_Atomic unsigned looks;
+};
+
+static unsigned
+socket_take(struct source *s, struct lane *lane)
+{
+	struct socket_source *from = (struct socket_source *)s;
+	struct burst *b = &lane->burst;
+
+	atomic_fetch_add(&from->looks, 1);
+	for (b->n = 0; b->n < PKT_BURST;) {
+		uint8_t *room = burst_room(b, b->n);
+		ssize_t len = read(s->fd, room, BURST_ROOM);
+
+		if (len <= 0) {
+			atomic_store(&s->ready, false);
+			if (len == 0 || errno != EAGAIN)
+				atomic_store(&s->dead, true);
+			break;
+		}
+		test_add(lane, room, (uint32_t)len);
+	}
+	return b->n;
+}
+
+static const struct source_ops socket_ops = { .take = socket_take };
+
+static int
+open_socket(struct socket_source *s)
+{
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
+	source_init(&s->source, &socket_ops, pair[0], &rig_in.port);
+	atomic_store(&s->looks, 0);
+	return pair[1];
+}
+
+static void
+a_descriptor_wakes_its_worker_wherever_it_moves(void **state)
+{
+	struct socket_source s;
+	uint8_t frame[FRAME_LEN];
+	struct queue *q;
+	unsigned r = 3;
+	uint64_t waited;
+	int fd;
+
+	rig_workers(2, 0, false);
+	waited = rig_waited_ns();
+	fd = open_socket(&s);
+	q = rig_queue(&s.source, QUEUE_FROM_SENDER);
+	assert_int_equal(queue_move(q, 0), 0);
+	for (uint32_t i = 0; i < 20000; i++) {
+		rig_stamp(i, frame);
+		while (write(fd, frame, FRAME_LEN) < 0)
+			sched_yield();
+		r = pause_a_little(r);
+		if (i % 16 == 0)
+			assert_int_equal(queue_move(q, i / 16 % 2), 0);
+	}
+	rig_expect(20000);
+	rig_expect_kicks(waited);
+	assert_true(count_get(&q->interrupts) > 20);
+	assert_int_equal(count_get(&q->packets), 20000);
+	assert_int_equal(count_get(&q->bytes), 20000 * FRAME_LEN);
+	queue_free(q);
+	close(s.source.fd);
+	close(fd);
+	rig_workers_stop();
+}
+
+/* Its other end is gone: the descriptor reports that for ever, and must not keep the worker awake for ever. */
+static void
+a_dead_descriptor_does_not_spin(void **state)
+{
+	struct socket_source s;
+	struct queue *q;
+	uint64_t wakeups, cpu;
+	unsigned looks;
+
+	rig_workers(2, 0, false);
+	close(open_socket(&s));
+	q = rig_queue(&s.source, QUEUE_FROM_SENDER);
+	assert_int_equal(queue_move(q, 0), 0);
+	for (unsigned to = 0; to < 2; to++) {
+		assert_int_equal(queue_move(q, to), 0);
+		usleep(50000);
+		assert_true(atomic_load(&s.source.dead));
+		wakeups = count_get(&processors[to]->wakeups);
+		cpu = rig_cpu_ns(processors[to]);
+		looks = atomic_load(&s.looks);
+		usleep(200000);
+		assert_true(count_get(&processors[to]->wakeups) - wakeups <= 2);
+		assert_true(rig_cpu_ns(processors[to]) - cpu < 10 * NSEC_PER_MS);
+		assert_int_equal(atomic_load(&s.looks), looks);
+	}
+	queue_free(q);
+	close(s.source.fd);
+	rig_workers_stop();
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, rig_open, rig_close)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(no_wake_up_is_lost),
+		TEST(no_wake_up_is_lost_while_the_queue_moves),
+		TEST(a_flood_is_taken_in_bursts),
+		TEST(a_polling_processor_never_sleeps),
+		TEST(a_descriptor_wakes_its_worker_wherever_it_moves),
+		TEST(a_dead_descriptor_does_not_spin),
+	};
+
+	return cmocka_run_group_tests(tests, rig_start, rig_stop);
+}

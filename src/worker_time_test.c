@@ -1,0 +1,258 @@
+/* worker_time_test.c - where a worker's time goes: turns of queues, caps, idleness, start and stop; inline front ends. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_ethdev.h>
+
+#include "base/clock.h"
+#include "nic/frontend.h"
+#include "nic/rxring.h"
+#include "nic/test_eal.h"
+#include "test_worker.h"
+#include "worker.h"
+
+/* ---- fairness, caps, idleness ---- */
+
+/* Always a full burst, of frames that nobody else holds. */
+struct endless_source {
+	struct source source;
+	uint64_t last, longest_wait; /* in turns; written by: the worker */
+	uint8_t frame[PKT_BURST][FRAME_LEN];
+};
+
+static uint64_t turns; /* that all of them had; one worker */
+static _Atomic bool all_stand;
+
+static unsigned
+endless_take(struct source *s, struct lane *lane)
+{
+	struct endless_source *from = (struct endless_source *)s;
+	uint64_t turn = ++turns, wait = from->last > 0 ? turn - from->last : 0;
+
+	from->last = turn;
+	if (wait > from->longest_wait && atomic_load(&all_stand))
+		from->longest_wait = wait;
+	lane->burst.n = 0;
+	for (unsigned i = 0; i < PKT_BURST; i++)
+		test_add(lane, from->frame[i], FRAME_LEN);
+	return PKT_BURST;
+}
+
+static bool
+endless_pending(struct source *s)
+{
+	return true;
+}
+
+static const struct source_ops endless_ops = { endless_take, NULL, endless_pending };
+
+static void
+open_endless(struct endless_source *s)
+{
+	memset((void *)s, 0, sizeof(*s));
+	source_init(&s->source, &endless_ops, -1, &rig_in.port);
+	for (unsigned i = 0; i < PKT_BURST; i++)
+		rig_stamp(0, s->frame[i]);
+}
+
+static void
+every_queue_has_its_burst_in_each_round(void **state)
+{
+	static struct endless_source s[3];
+	struct queue *q[3];
+
+	atomic_store(&rig_out.port.sink, &rig_out.sink);
+	rig_workers(1, 0, false);
+	for (unsigned i = 0; i < 3; i++) {
+		open_endless(&s[i]);
+		q[i] = rig_queue(&s[i].source, i == 2 ? QUEUE_FROM_WIRE : QUEUE_FROM_SENDER);
+		assert_int_equal(queue_move(q[i], 0), 0);
+	}
+	usleep(1000);
+	atomic_store(&all_stand, true);
+	usleep(50000);
+	atomic_store(&all_stand, false); /* a list that changes during a round may cost somebody a turn */
+	for (unsigned i = 0; i < 3; i++)
+		queue_free(q[i]);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_true(s[i].last > 100);
+		assert_true(s[i].longest_wait <= 3); /* turns: its own, and one of each other */
+	}
+	rig_workers_stop();
+}
+
+static void
+a_capped_worker_uses_its_share(void **state)
+{
+	static struct endless_source s;
+	struct processor_load load;
+	struct queue *q;
+	uint64_t cpu, begin;
+	double percent;
+
+	atomic_store(&rig_out.port.sink, &rig_out.sink);
+	rig_workers(1, 10, false);
+	open_endless(&s);
+	q = rig_queue(&s.source, QUEUE_FROM_SENDER);
+	assert_int_equal(queue_move(q, 0), 0);
+	usleep(100000);
+	processor_sample();
+	cpu = rig_cpu_ns(processors[0]);
+	begin = clock_ns();
+	usleep(500000);
+	percent = 100.0 * (double)(rig_cpu_ns(processors[0]) - cpu) / (double)(clock_ns() - begin);
+	processor_sample();
+	load = processor_load(processors[0]);
+	print_message("          used %.1f %% of a core; busy %.0f, waiting %.0f, idle %.0f\n", percent, load.busy,
+		      load.waiting, load.idle);
+	assert_true(percent > 4 && percent < 12); /* less when others have the core; cap_test.c is exact */
+	assert_true(load.busy + load.waiting > 40);
+	assert_true(load.busy + load.waiting + load.idle > 99.9 && load.busy + load.waiting + load.idle < 100.1);
+	queue_free(q);
+	rig_workers_stop();
+}
+
+static void
+an_idle_worker_costs_next_to_nothing(void **state)
+{
+	struct processor_load load;
+	uint64_t cpu;
+
+	rig_workers(2, 0, false);
+	rig_ring_open(0);
+	usleep(50000);
+	processor_sample();
+	cpu = rig_cpu_ns(processors[0]) + rig_cpu_ns(processors[1]);
+	usleep(500000);
+	assert_true(rig_cpu_ns(processors[0]) + rig_cpu_ns(processors[1]) - cpu <
+		    5 * NSEC_PER_MS); /* 0.5 % of a core each */
+	processor_sample();
+	load = processor_load(processors[0]);
+	assert_true(load.busy < 1);
+	assert_true(count_get(&processors[0]->wakeups) < 10);
+	assert_int_equal(rig_missed_kicks(), 0);
+	rig_ring_close();
+	rig_workers_stop();
+}
+
+static void
+a_sleeping_worker_stops_at_once(void **state)
+{
+	uint64_t begin;
+
+	rig_workers(2, 0, false);
+	usleep(50000);
+	begin = clock_ns();
+	rig_workers_stop();
+	assert_true(clock_ns() - begin < SAFETY_NS);
+}
+
+static void
+a_cpu_that_does_not_exist_leaves_no_thread(void **state)
+{
+	struct processor *p = processor_new(0, CPU_SETSIZE - 1, 0, false);
+
+	assert_non_null(p);
+	assert_int_equal(worker_start(p), -EINVAL);
+	usleep(10000);
+	assert_int_equal(p->tid, 0);
+	processor_free(p);
+}
+
+/* ---- front ends that a worker polls inline ---- */
+
+struct wire {
+	struct uplink uplink;
+	struct frontend fe;
+	struct rxplan *plan;
+	struct rxring *ring;
+	struct queue *queue;
+};
+
+static void
+open_wire(struct wire *w, const char *name)
+{
+	static const uint16_t zero[1];
+	const struct rxmap_vport vport = { 1, zero };
+	struct err err = { 0 };
+
+	uplink_init(&w->uplink, name, UPLINK_TYPE_RING, "");
+	if (uplink_open(&w->uplink, 0, &err) < 0)
+		fail_msg("%s", err.msg);
+	w->queue = queue_new(&rig_in.vport, 0);
+	w->ring = rxring_new(name, w->queue, &rig_in.vport, &rig_in.port);
+	assert_non_null(w->ring);
+	atomic_store(&w->ring->open, true);
+	queue_set_source(w->queue, QUEUE_FROM_WIRE, &w->ring->source);
+	w->plan = calloc(1, sizeof(*w->plan) + sizeof(w->plan->ring[0]));
+	assert_non_null(w->plan);
+	w->plan->n_rings = 1;
+	w->plan->ring[0] = w->ring;
+	w->plan->map = rxmap_new(&vport, 1, NULL, 0, NULL, 0);
+	assert_int_equal(frontend_start(&w->fe, &w->uplink, &rig_in.vport, 1, processors[0]), 0);
+	frontend_set_plan(&w->fe, w->plan);
+	frontend_refresh(&w->fe);
+	assert_int_equal(queue_move(w->queue, 0), 0);
+}
+
+static void
+close_wire(struct wire *w)
+{
+	frontend_set_plan(&w->fe, NULL);
+	frontend_stop(&w->fe);
+	queue_free(w->queue);
+	rxring_free(w->ring, NULL);
+	rxmap_free(w->plan->map);
+	free(w->plan);
+	uplink_detach(&w->uplink);
+	uplink_close(&w->uplink);
+	rte_mempool_free(w->uplink.pool);
+}
+
+static void
+two_front_ends_are_polled_inline(void **state)
+{
+	static struct wire wires[2];
+	uint8_t frame[FRAME_LEN];
+	uint64_t waited;
+
+	rig_workers(1, 0, false);
+	waited = rig_waited_ns();
+	open_wire(&wires[0], "one");
+	open_wire(&wires[1], "two");
+	for (uint32_t i = 0; i < 200; i++) {
+		struct uplink *u = &wires[i / 2 % 2].uplink;
+		struct rte_mbuf *m;
+
+		rig_stamp(i, frame);
+		m = test_mbuf(u->pool, frame, FRAME_LEN);
+		assert_int_equal(rte_eth_tx_burst((uint16_t)uplink_port(u), 0, &m, 1), 1);
+		rig_expect(i + 1);
+	}
+	rig_expect_kicks(waited);
+	close_wire(&wires[0]);
+	close_wire(&wires[1]);
+	rig_workers_stop();
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, rig_open, rig_close)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(every_queue_has_its_burst_in_each_round),    TEST(a_capped_worker_uses_its_share),
+		TEST(an_idle_worker_costs_next_to_nothing),       TEST(a_sleeping_worker_stops_at_once),
+		TEST(a_cpu_that_does_not_exist_leaves_no_thread), TEST(two_front_ends_are_polled_inline),
+	};
+
+	return cmocka_run_group_tests(tests, rig_start, rig_stop);
+}
