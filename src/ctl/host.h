@@ -31,7 +31,6 @@ struct host_port {
 	struct adapter_member member;
 	bool is_member;
 	struct mac first_mac; /* of the interface when it was made: what it has without a configured one */
-	ino_t netns;          /* of the namespace that the interface was made in; 0: the daemon's own */
 	uint64_t retry_ns;    /* when to try to open the interface again */
 };
 
@@ -41,12 +40,6 @@ struct host_options {
 	const char *caller; /* the caller's own connection ends at this address of ours; NULL or empty: none */
 };
 
-/* A port that a change removed, and may make anew. */
-struct host_former {
-	char name[CONFIG_NAME_MAX];
-	struct mac mac; /* of its interface when that was made */
-};
-
 struct host {
 	struct config *running;
 	struct toeplitz *toeplitz; /* the hash for TAPs with several queues */
@@ -54,8 +47,6 @@ struct host {
 	unsigned n_switches;
 	struct host_port *ports[CONFIG_PORTS_MAX];
 	unsigned n_ports;
-	struct host_former former[2 * CONFIG_PORTS_MAX]; /* during one change, and on its way back */
-	unsigned n_former;
 	unsigned lane_of_frontends; /* first lane behind the processors' */
 	char taken_over[IFNAMSIZ];  /* uplink whose addresses vnic has; empty: none */
 	struct host_port *vnic;

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -67,43 +66,6 @@ as_member(struct host_port *hp, struct adapter_member *m)
 		m->vid = RXMAP_VID_ANY;
 		break;
 	}
-}
-
-/* The namespace that a port's file names now; 0: none, or the daemon's own. */
-static ino_t
-namespace_of(const struct config_port *is)
-{
-	char path[sizeof("/run/netns/") + sizeof(is->netns)];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "/run/netns/%s", is->netns);
-	return is->netns[0] != '\0' && stat(path, &st) == 0 ? st.st_ino : 0;
-}
-
-/*
- * Opens the interface. The namespace is looked at first: one that takes its name between the two is found at the next look. Returns NULL
- * and err.
- */
-static struct tap *
-open_interface(struct host *host, struct host_port *hp, const struct mac *mac, struct err *err)
-{
-	struct keep_tap want;
-
-	interface_wanted(&hp->is, mac, &want);
-	hp->netns = namespace_of(&hp->is);
-	return tap_open(&want, &hp->port, host->toeplitz, err);
-}
-
-/*
- * Whether another namespace has the name of the port's own. Without its name alone a namespace may live on, and so may the guest in it:
- * our interface holds it, so it never ends by itself.
- */
-static bool
-namespace_is_replaced(const struct host_port *hp)
-{
-	ino_t now = namespace_of(&hp->is);
-
-	return now != 0 && now != hp->netns;
 }
 
 /* The processor with the fewest queues, the lowest of those: ports that no adapter places. */
@@ -174,33 +136,11 @@ attach(struct host_port *hp, struct err *err)
 	return ret;
 }
 
-static void
-remember(struct host *host, const struct host_port *hp)
-{
-	struct host_former *f = &host->former[host->n_former];
-
-	if (hp->tap == NULL || host->n_former == sizeof(host->former) / sizeof(host->former[0]))
-		return;
-	snprintf(f->name, sizeof(f->name), "%s", hp->is.name);
-	f->mac = hp->first_mac;
-	host->n_former++;
-}
-
-/* The address for a new interface: the configured one, else what the kernel chose for the port that it replaces, the first of them. */
-static struct mac
-first_mac(const struct host *host, const struct config_port *is)
-{
-	for (unsigned i = 0; i < host->n_former && !is->has_mac; i++)
-		if (strcmp(host->former[i].name, is->name) == 0)
-			return host->former[i].mac;
-	return is->mac;
-}
-
 int
 host_port_add(struct host *host, struct host_switch *on, const struct config_port *is, struct err *err)
 {
 	struct host_port *hp = aligned_alloc(64, (sizeof(*hp) + 63) / 64 * 64);
-	struct mac mac = first_mac(host, is);
+	struct keep_tap want;
 	int ret;
 
 	if (hp == NULL)
@@ -213,7 +153,8 @@ host_port_add(struct host *host, struct host_switch *on, const struct config_por
 		free(hp);
 		return err_set(err, -ENOMEM, "no memory for port '%s'", is->name);
 	}
-	hp->tap = open_interface(host, hp, &mac, err);
+	interface_wanted(is, &is->mac, &want);
+	hp->tap = tap_open(&want, &hp->port, host->toeplitz, err);
 	if (hp->tap == NULL)
 		err_prefix(err, "port '%s'", is->name);
 	else
@@ -253,7 +194,6 @@ host_port_remove(struct host *host, struct host_port *hp)
 		adapter_leave(hp->on->adapter, &hp->member);
 	for (unsigned i = 0; i < hp->n_queues; i++)
 		queue_move(hp->queues[i], PROCESSOR_NONE);
-	remember(host, hp);
 	close_interface(hp);
 	for (unsigned i = 0; i < hp->n_queues; i++)
 		queue_free(hp->queues[i]);
@@ -386,10 +326,11 @@ host_port_set_mac(struct host_port *hp, const struct mac *mac, struct err *err)
 void
 host_port_tend(struct host *host, struct host_port *hp)
 {
+	struct keep_tap want;
 	struct mac mac;
 	struct err err;
 
-	if (hp->tap != NULL && (tap_is_gone(hp->tap) || namespace_is_replaced(hp))) {
+	if (hp->tap != NULL && tap_is_gone(hp->tap)) {
 		hp->member.mac = hp->tap->mac; /* the address it shall have again */
 		close_interface(hp);
 		log_warn("interface went away port=%s interface=%s netns=%s", hp->is.name, hp->is.interface,
@@ -399,7 +340,8 @@ host_port_tend(struct host *host, struct host_port *hp)
 		return;
 	hp->retry_ns = clock_ns() + RETRY_NS;
 	mac = hp->is.has_mac ? hp->is.mac : hp->member.mac;
-	hp->tap = open_interface(host, hp, &mac, &err);
+	interface_wanted(&hp->is, &mac, &want);
+	hp->tap = tap_open(&want, &hp->port, host->toeplitz, &err);
 	if (hp->tap == NULL) {
 		log_debug("interface cannot be opened again port=%s reason=\"%s\"", hp->is.name, err.msg);
 		return;
