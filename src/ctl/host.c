@@ -217,6 +217,7 @@ host_apply(struct host *host, struct config *next, const struct host_options *op
 	if (ret < 0)
 		go_back(host, next, before);
 	host->had_taken_over[0] = '\0';
+	host->n_former = 0;
 	if (ret < 0)
 		return ret;
 	host->running = next;

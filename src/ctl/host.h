@@ -40,6 +40,18 @@ struct host_options {
 	const char *caller; /* the caller's own connection ends at this address of ours; NULL or empty: none */
 };
 
+/* A port that a change removed, and may make anew. */
+struct host_former {
+	char name[CONFIG_NAME_MAX];
+	struct mac mac; /* of its interface when that was made */
+};
+
+/* A port that a change removed, and may make anew. */
+struct host_former {
+	char name[CONFIG_NAME_MAX];
+	struct mac mac; /* of its interface when that was made */
+};
+
 struct host {
 	struct config *running;
 	struct toeplitz *toeplitz; /* the hash for TAPs with several queues */
@@ -47,6 +59,10 @@ struct host {
 	unsigned n_switches;
 	struct host_port *ports[CONFIG_PORTS_MAX];
 	unsigned n_ports;
+	struct host_former former[2 * CONFIG_PORTS_MAX]; /* during one change, and on its way back */
+	unsigned n_former;
+	struct host_former former[2 * CONFIG_PORTS_MAX]; /* during one change, and on its way back */
+	unsigned n_former;
 	unsigned lane_of_frontends; /* first lane behind the processors' */
 	char taken_over[IFNAMSIZ];  /* uplink whose addresses vnic has; empty: none */
 	struct host_port *vnic;

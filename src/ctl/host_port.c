@@ -136,10 +136,33 @@ attach(struct host_port *hp, struct err *err)
 	return ret;
 }
 
+static void
+remember(struct host *host, const struct host_port *hp)
+{
+	struct host_former *f = &host->former[host->n_former];
+
+	if (hp->tap == NULL || host->n_former == sizeof(host->former) / sizeof(host->former[0]))
+		return;
+	snprintf(f->name, sizeof(f->name), "%s", hp->is.name);
+	f->mac = hp->first_mac;
+	host->n_former++;
+}
+
+/* The address for a new interface: the configured one, else what the kernel chose for the port that it replaces, the first of them. */
+static struct mac
+first_mac(const struct host *host, const struct config_port *is)
+{
+	for (unsigned i = 0; i < host->n_former && !is->has_mac; i++)
+		if (strcmp(host->former[i].name, is->name) == 0)
+			return host->former[i].mac;
+	return is->mac;
+}
+
 int
 host_port_add(struct host *host, struct host_switch *on, const struct config_port *is, struct err *err)
 {
 	struct host_port *hp = aligned_alloc(64, (sizeof(*hp) + 63) / 64 * 64);
+	struct mac mac = first_mac(host, is);
 	struct keep_tap want;
 	int ret;
 
@@ -153,7 +176,7 @@ host_port_add(struct host *host, struct host_switch *on, const struct config_por
 		free(hp);
 		return err_set(err, -ENOMEM, "no memory for port '%s'", is->name);
 	}
-	interface_wanted(is, &is->mac, &want);
+	interface_wanted(is, &mac, &want);
 	hp->tap = tap_open(&want, &hp->port, host->toeplitz, err);
 	if (hp->tap == NULL)
 		err_prefix(err, "port '%s'", is->name);
@@ -194,6 +217,7 @@ host_port_remove(struct host *host, struct host_port *hp)
 		adapter_leave(hp->on->adapter, &hp->member);
 	for (unsigned i = 0; i < hp->n_queues; i++)
 		queue_move(hp->queues[i], PROCESSOR_NONE);
+	remember(host, hp);
 	close_interface(hp);
 	for (unsigned i = 0; i < hp->n_queues; i++)
 		queue_free(hp->queues[i]);

@@ -85,6 +85,22 @@ a_refused_change_leaves_an_interface_its_own_address(void **state)
 	free(next);
 }
 
+/* A guest goes on with the address that it knows, and so do its neighbours. */
+static void
+a_port_that_is_made_anew_has_the_address_that_it_had(void **state)
+{
+	char *next = replaced("interface: flm4, queues: 2", "interface: flm4"), *impossible = NULL;
+	struct mac own = mac_of("flm4");
+
+	assert_true(asprintf(&impossible, "%s%s", next, IMPOSSIBLE) > 0);
+	is_refused(impossible, -ENOENT);
+	address_is("inner", "flm4", &own);
+	json_decref(applied(next, 0));
+	address_is("inner", "flm4", &own);
+	free(impossible);
+	free(next);
+}
+
 /* Another port's address is not in the file, so only the switch knows of it. */
 static void
 an_address_that_is_taken_leaves_the_interface_its_own(void **state)
@@ -266,6 +282,7 @@ tests(void)
 {
 	const struct CMUnitTest list[] = {
 		RIG_TEST(a_refused_change_leaves_an_interface_its_own_address),
+		RIG_TEST(a_port_that_is_made_anew_has_the_address_that_it_had),
 		RIG_TEST(an_address_that_is_taken_leaves_the_interface_its_own),
 		RIG_TEST(a_refused_change_leaves_static_entries_as_they_were),
 		RIG_TEST(a_port_keeps_its_own_address_when_a_static_entry_for_it_goes),
