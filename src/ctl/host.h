@@ -46,12 +46,6 @@ struct host_former {
 	struct mac mac; /* of its interface when that was made */
 };
 
-/* A port that a change removed, and may make anew. */
-struct host_former {
-	char name[CONFIG_NAME_MAX];
-	struct mac mac; /* of its interface when that was made */
-};
-
 struct host {
 	struct config *running;
 	struct toeplitz *toeplitz; /* the hash for TAPs with several queues */
@@ -59,8 +53,6 @@ struct host {
 	unsigned n_switches;
 	struct host_port *ports[CONFIG_PORTS_MAX];
 	unsigned n_ports;
-	struct host_former former[2 * CONFIG_PORTS_MAX]; /* during one change, and on its way back */
-	unsigned n_former;
 	struct host_former former[2 * CONFIG_PORTS_MAX]; /* during one change, and on its way back */
 	unsigned n_former;
 	unsigned lane_of_frontends; /* first lane behind the processors' */
