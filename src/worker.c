@@ -20,8 +20,6 @@
  */
 #include "worker.h"
 
-#include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <time.h>
@@ -29,6 +27,7 @@
 
 #include "base/clock.h"
 #include "base/qsbr.h"
+#include "base/thread.h"
 #include "nic/cap.h"
 #include "nic/frontend.h"
 #include "nic/queue.h"
@@ -280,23 +279,10 @@ worker_main(void *arg)
 int
 worker_start(struct processor *p)
 {
-	pthread_attr_t attr;
 	char name[16];
-	cpu_set_t set;
-	int err;
 
-	CPU_ZERO(&set);
-	CPU_SET(p->cpu, &set);
-	pthread_attr_init(&attr);
-	err = -pthread_attr_setaffinity_np(&attr, sizeof(set), &set);
-	if (err == 0)
-		err = -pthread_create(&p->thread, &attr, worker_main, p);
-	pthread_attr_destroy(&attr);
-	if (err == 0) {
-		snprintf(name, sizeof(name), "fl-worker-%u", p->id);
-		pthread_setname_np(p->thread, name);
-	}
-	return err;
+	snprintf(name, sizeof(name), "fl-worker-%u", p->id);
+	return thread_start(&p->thread, name, (int)p->cpu, worker_main, p);
 }
 
 void

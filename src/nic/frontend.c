@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/qsbr.h"
+#include "base/thread.h"
 
 #define BURST PKT_BURST
 #define FULL_BURST (BURST / 2)            /* bursts below this under load: poll more rarely */
@@ -220,11 +221,9 @@ start_thread(struct frontend *fe, unsigned lane_id)
 		err = -errno;
 		goto close_fds;
 	}
-	err = -pthread_create(&fe->thread, NULL, frontend_main, fe);
-	if (err == 0) {
-		pthread_setname_np(fe->thread, "fl-frontend");
+	err = thread_start(&fe->thread, "fl-frontend", THREAD_ANY_CPU, frontend_main, fe);
+	if (err == 0)
 		return 0;
-	}
 close_fds:
 	if (fe->wake_fd >= 0)
 		close(fe->wake_fd);

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/qsbr.h"
+#include "base/thread.h"
 #include "vsw/switch.h"
 
 #define RING_SIZE 512 /* events of one lane between two looks of the learner. Our choice */
@@ -148,6 +149,7 @@ learner_main(void *arg)
 	while (!atomic_load(&stop)) {
 		tick(start_ns);
 		atomic_store_explicit(&asleep, true, memory_order_relaxed);
+		/* Partner: the fence in learn_tell between its event and `asleep`. */
 		atomic_thread_fence(memory_order_seq_cst);
 		if (read_mailboxes() > 0)
 			continue;
@@ -160,8 +162,6 @@ learner_main(void *arg)
 int
 learn_start(unsigned n_lanes)
 {
-	int err;
-
 	atomic_store(&stop, false);
 	recent_cycles = clock_us_to_cycles(RECENT_CYCLES_US);
 	mailboxes = calloc(n_lanes, sizeof(*mailboxes));
@@ -177,10 +177,7 @@ learn_start(unsigned n_lanes)
 		if (mailboxes[n_mailboxes].ring == NULL)
 			return -ENOMEM;
 	}
-	err = -pthread_create(&thread, NULL, learner_main, NULL);
-	if (err == 0)
-		pthread_setname_np(thread, "fl-learner");
-	return err;
+	return thread_start(&thread, "fl-learner", THREAD_ANY_CPU, learner_main, NULL);
 }
 
 void
