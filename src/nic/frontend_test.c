@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include <rte_ethdev.h>
 
 #include "base/clock.h"
+#include "base/qsbr.h"
 #include "nic/frontend.h"
 #include "nic/test_eal.h"
 
@@ -321,6 +323,38 @@ a_runt_goes_to_the_default_queue(void **state)
 	close_rig();
 }
 
+static void *
+take_plan_away(void *arg)
+{
+	_Atomic bool *done = arg;
+
+	assert_ptr_equal(frontend_set_plan(&rig.fe, NULL), rig.plan);
+	atomic_store(done, true);
+	return NULL;
+}
+
+/* Whoever polls may be in the middle of a burst with the former plan: it comes back when that is over. */
+static void
+a_plan_comes_back_when_nobody_uses_it_any_more(void **state)
+{
+	int reader = qsbr_register();
+	_Atomic bool done = false;
+	pthread_t thread;
+
+	open_rig(UPLINK_TYPE_RING, "", false);
+	qsbr_online(reader);
+	assert_int_equal(pthread_create(&thread, NULL, take_plan_away, (void *)&done), 0);
+	usleep(20000);
+	assert_false(atomic_load(&done));
+	qsbr_quiescent(reader);
+	pthread_join(thread, NULL);
+	assert_true(atomic_load(&done));
+	qsbr_offline(reader);
+	qsbr_unregister(reader);
+	assert_null(frontend_set_plan(&rig.fe, rig.plan));
+	close_rig();
+}
+
 /* Waits until n frames came out of ring i, up to a second; returns how many did. */
 static unsigned
 wait_for(unsigned i, unsigned n)
@@ -437,6 +471,7 @@ main(void)
 		cmocka_unit_test(a_full_queue_is_booked_where_it_is_full),
 		cmocka_unit_test(without_a_plan_or_a_wire_nothing_is_received),
 		cmocka_unit_test(a_runt_goes_to_the_default_queue),
+		cmocka_unit_test(a_plan_comes_back_when_nobody_uses_it_any_more),
 		cmocka_unit_test(a_front_end_thread_finds_its_frames_by_itself),
 		cmocka_unit_test(a_pcap_file_is_a_wire),
 		cmocka_unit_test(a_null_wire_never_brings_anything),
