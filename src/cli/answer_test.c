@@ -16,7 +16,7 @@ static const struct table_style ascii = { .utf8 = false };
 
 /* What method's result looks like; caller frees. */
 static char *
-shown(const char *method, const char *params, const char *result)
+shown_in(const struct table_style *style, const char *method, const char *params, const char *result)
 {
 	json_t *p = json_loads(params, 0, NULL), *r = json_loads(result, 0, NULL);
 	char *text = NULL;
@@ -24,11 +24,28 @@ shown(const char *method, const char *params, const char *result)
 	FILE *out = open_memstream(&text, &len);
 
 	assert_non_null(r);
-	answer_print(out, schema_method_by_name(method), p, r, &ascii);
+	answer_print(out, schema_method_by_name(method), p, r, style);
 	fclose(out);
 	json_decref(p);
 	json_decref(r);
 	return text;
+}
+
+static char *
+shown(const char *method, const char *params, const char *result)
+{
+	return shown_in(&ascii, method, params, result);
+}
+
+/* On a terminal of so many columns. */
+static void
+expect_within(int width, const char *method, const char *result, const char *want)
+{
+	const struct table_style style = { .width = width };
+	char *text = shown_in(&style, method, "{}", result);
+
+	assert_string_equal(text, want);
+	free(text);
 }
 
 static void
@@ -90,6 +107,59 @@ a_list_is_an_aligned_table_and_numbers_stand_right(void **state)
 	expect("drops", "{}", "[]", "PORT  REASON  COUNT  MEANS\n");
 }
 
+/* ID, CPU, NUMA and EMULATED take 2+2+3+2+4+2+8 = 23 characters, BUSY would be 2+4 more. */
+static void
+a_table_wider_than_the_line_goes_on_below_behind_its_first_column(void **state)
+{
+	expect_within(28, "processor.list",
+		      "[{\"id\":0,\"cpu\":1,\"numa\":0,\"emulated\":true,\"busy_percent\":50,\"waiting_percent\":0,"
+		      "\"idle_percent\":50,\"queues\":[0],\"wakeups\":1,\"packets\":2}]",
+		      "ID  CPU  NUMA  EMULATED\n"
+		      " 0    1     0  on\n"
+		      "\n"
+		      "ID  BUSY  WAITING  IDLE\n"
+		      " 0  50 %      0 %  50 %\n"
+		      "\n"
+		      "ID  QUEUES  WAKEUPS\n"
+		      " 0  0             1\n"
+		      "\n"
+		      "ID  PACKETS  LOAD\n"
+		      " 0        2  ##########..........\n");
+	/* The reasons in words stand behind their names, however long they are. */
+	expect_within(28, "drops", "[{\"port\":\"vm1\",\"reason\":\"spoofed\",\"count\":1,\"means\":\"a long text\"}]",
+		      "PORT  REASON   COUNT  MEANS\n"
+		      "vm1   spoofed      1  a long text\n");
+	expect_within(1, "vmq.list",
+		      "[{\"queue\":1,\"port\":null,\"mac\":null,\"vlan\":2,\"processor\":3,\"dynamic\":false}]",
+		      "QUEUE\n    1\n\nQUEUE  PORT\n    1  -\n\nQUEUE  MAC\n    1  -\n\nQUEUE  VLAN\n    1     2\n\n"
+		      "QUEUE  PROCESSOR\n    1          3\n\nQUEUE  DYNAMIC\n    1  off\n");
+}
+
+/* 24 characters hold 11 numbers of one digit and ",..", since 11 + 10 + 3 = 24. */
+static void
+a_long_list_is_cut_in_a_table_and_whole_among_lines(void **state)
+{
+	expect("vmq.show", "{}", "{\"processors\":[1,2,3,4,5,6,7,8,9,1,2,3,4]}",
+	       "adapter: -\nenabled: -\noperational: -\nreason: -\nbacking: -\nqueues: -\nqueues_used: -\n"
+	       "base_processor: -\nmax_processors: -\nprocessors: 1,2,3,4,5,6,7,8,9,1,2,3,4\ndynamic: -\n");
+	expect_within(0, "processor.list",
+		      "[{\"id\":0,\"queues\":[1,2,3,4,5,6,7,8,9,1,2,3]},{\"id\":1,\"queues\":[1,2,3,4,5,6,7,8,9,1,2,3,"
+		      "4]}]",
+		      "ID  CPU  NUMA  EMULATED  BUSY  WAITING  IDLE  QUEUES                    WAKEUPS  PACKETS  LOAD\n"
+		      " 0    -     -  -            -        -     -  1,2,3,4,5,6,7,8,9,1,2,3         -        -  "
+		      "....................\n"
+		      " 1    -     -  -            -        -     -  1,2,3,4,5,6,7,8,9,1,2,..        -        -  "
+		      "....................\n");
+}
+
+static void
+a_unit_is_not_said_twice_and_one_is_one(void **state)
+{
+	expect("queue.show", "{}", "{\"id\":1,\"packets\":1,\"bytes\":60,\"drops\":1,\"moved\":1,\"interrupts\":2}",
+	       "id: 1\nvport: -\nport: -\nindex: -\nprocessor: -\nstate: -\npackets: 1\nbytes: 60\n"
+	       "drops: 1 packet\nmoved: 1 time\ninterrupts: 2 times\n");
+}
+
 static void
 what_is_not_there_is_a_dash_and_identifiers_have_no_commas(void **state)
 {
@@ -117,7 +187,7 @@ an_object_is_lines_and_its_lists_are_tables(void **state)
 	       "8192,"
 	       "\"fdb_full\":0,\"ageing_s\":300,\"fdb\":[{\"mac\":\"02:f1:00:00:00:01\",\"vlan\":10,\"port\":\"vm1\","
 	       "\"static\":false,\"age_s\":12}]}",
-	       "name: ext\nkind: external\nuplink: wire\nports: 4\nfdb_used: 1 entries\nfdb_entries: 8,192 entries\n"
+	       "name: ext\nkind: external\nuplink: wire\nports: 4\nfdb_used: 1 entry\nfdb_entries: 8,192\n"
 	       "fdb_full: 0 times\nageing: 300 s\n\n"
 	       "MAC                VLAN  PORT  STATIC   AGE\n"
 	       "02:f1:00:00:00:01    10  vm1   off     12 s\n");
@@ -310,6 +380,9 @@ main(void)
 		cmocka_unit_test(numbers_get_a_comma_before_each_three_digits),
 		cmocka_unit_test(a_bar_shows_busy_waiting_and_idle),
 		cmocka_unit_test(a_list_is_an_aligned_table_and_numbers_stand_right),
+		cmocka_unit_test(a_table_wider_than_the_line_goes_on_below_behind_its_first_column),
+		cmocka_unit_test(a_long_list_is_cut_in_a_table_and_whole_among_lines),
+		cmocka_unit_test(a_unit_is_not_said_twice_and_one_is_one),
 		cmocka_unit_test(what_is_not_there_is_a_dash_and_identifiers_have_no_commas),
 		cmocka_unit_test(processors_have_units_lists_and_a_bar),
 		cmocka_unit_test(an_object_is_lines_and_its_lists_are_tables),

@@ -8,6 +8,8 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "cli/answer.h"
 #include "cli/args.h"
@@ -74,10 +76,22 @@ print_books(const struct args *args)
 	return 0;
 }
 
+/* Of standard output; 0 when it is none: what goes into a file or a pipe keeps one line for each row. */
+static int
+terminal_width(void)
+{
+	struct winsize size;
+
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 static int
 run_remote(const struct args *args)
 {
-	const struct table_style style = { .utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0 };
+	const struct table_style style = {
+		.utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
+		.width = terminal_width(),
+	};
 	json_t *result;
 	int rc = ask(args, args->method, args->params, &result);
 

@@ -13,10 +13,15 @@
 /* What a terminal can show: line drawing beyond ASCII needs UTF-8. */
 struct table_style {
 	bool utf8;
-	bool bar; /* a bar of busy and waiting behind each row: processors */
+	bool bar;  /* a bar of busy and waiting behind each row: processors */
+	int width; /* characters of a line; 0: a table is as wide as it needs */
 };
 
-/* One row per element; headers are the keys in capitals, numbers stand right. An empty list has its headers too. */
+/*
+ * One row per element; headers are the keys in capitals, numbers stand right. An empty list has its headers too. A table
+ * wider than a line goes on below with its other columns, the first column again before them. A last column of text may
+ * be longer than the line.
+ */
 void table_list(FILE *out, const struct schema_key *keys, const json_t *list, const struct table_style *style);
 
 /* One line per key; lists of objects follow as tables of their own. */
