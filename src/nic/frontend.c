@@ -23,6 +23,7 @@
 #define BUSY_GAP_US 100                   /* a burst this soon after the last one means load */
 #define BLIND_MIN_US 50                   /* uplinks without a descriptor: scan from 50 us ... */
 #define BLIND_MAX_US 5000                 /* ... to 5 ms while quiet */
+#define HELD_US 100                       /* between counts of what rings hold. Our choice */
 #define SAMPLE_GAP_NS (150 * NSEC_PER_MS) /* as processor.c: shorter windows show time slices. Our choice */
 
 static void
@@ -41,6 +42,32 @@ count_full(struct frontend *fe, const struct rxring *r, const struct lane *lane,
 	rte_pktmbuf_free(m);
 }
 
+/*
+ * How many frames more ring r may hold: all rings live on one pool of buffers, and no ring may hold more than is left for the
+ * others (dynamic thresholds: Choudhury and Hahne, IEEE/ACM Transactions on Networking 6(2), 1998). So queues of slow
+ * processors never keep frames from fast ones; n of them that overflow hold 1/(n+1) each, and as much stays free.
+ */
+static unsigned
+room_for(const struct frontend *fe, const struct rxring *r)
+{
+	unsigned left = fe->held < UPLINK_BUFS_IN_RINGS ? UPLINK_BUFS_IN_RINGS - fe->held : 0, has = rxring_held(r);
+
+	return left > has ? left - has : 0;
+}
+
+static void
+count_held(struct frontend *fe, const struct rxplan *plan)
+{
+	uint64_t now = clock_cycles();
+
+	if (now - fe->held_at < fe->held_cycles)
+		return;
+	fe->held_at = now;
+	fe->held = 0;
+	for (unsigned i = 0; i < plan->n_rings; i++)
+		fe->held += rxring_held(plan->ring[i]);
+}
+
 /* Hands the frames of one ring over, in order; mbufs of other rings stay. */
 static void
 put_ring(struct frontend *fe, const struct lane *lane, struct rxring *r, struct rte_mbuf **mbufs, uint16_t *slot,
@@ -56,7 +83,8 @@ put_ring(struct frontend *fe, const struct lane *lane, struct rxring *r, struct 
 		mine[k++] = mbufs[i];
 		slot[i] = UINT16_MAX;
 	}
-	put = rxring_put(r, mine, k);
+	put = rxring_put(r, mine, RTE_MIN(k, room_for(fe, r)));
+	fe->held += put;
 	for (; put < k; put++)
 		count_full(fe, r, lane, mine[put]);
 }
@@ -84,6 +112,7 @@ frontend_poll(struct frontend *fe, const struct lane *lane)
 			       &verdict);
 		slot[i] = verdict.slot;
 	}
+	count_held(fe, plan);
 	for (unsigned i = 0; i < n; i++)
 		if (slot[i] != UINT16_MAX)
 			put_ring(fe, lane, plan->ring[slot[i]], mbufs, slot, i, n);
@@ -242,6 +271,7 @@ frontend_start(struct frontend *fe, struct uplink *uplink, struct vport *wire, u
 	fe->wire = wire;
 	fe->threaded = inline_on == NULL;
 	fe->inline_on = inline_on;
+	fe->held_cycles = clock_us_to_cycles(HELD_US);
 	if (fe->threaded)
 		return start_thread(fe, lane_id);
 	atomic_store(&fe->next, first_inline(inline_on));

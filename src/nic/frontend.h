@@ -28,6 +28,7 @@ struct frontend {
 	struct lane lane; /* its own thread's; unused when polled inline */
 	pthread_t thread;
 	bool threaded;
+	uint64_t held_cycles;          /* between two counts of `held` */
 	struct processor *inline_on;   /* NULL when threaded */
 	struct frontend *_Atomic next; /* of those that are inline on the same processor */
 	_Atomic int tid;
@@ -40,6 +41,8 @@ struct frontend {
 
 	/* Written by: the lane that polls. */
 	counter packets, bursts, wakeups;
+	unsigned held;    /* frames in the rings of the plan, at most */
+	uint64_t held_at; /* cycles: when they were counted; those put in since are added */
 };
 
 /*

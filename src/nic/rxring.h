@@ -37,6 +37,14 @@ void rxring_free(struct rxring *r, unsigned *lost);
 /* Puts mbufs[0..n) in; returns how many found room, the rest stay the caller's. Wakes the processor. Front end. */
 unsigned rxring_put(struct rxring *r, struct rte_mbuf **mbufs, unsigned n);
 
+/* Frames in it, or taken and not delivered yet; at most, since the consumer goes on. Front end. */
+static inline unsigned
+rxring_held(const struct rxring *r)
+{
+	return (unsigned)(atomic_load_explicit((_Atomic uint64_t *)(uintptr_t)&r->put, memory_order_relaxed) -
+			  atomic_load_explicit((_Atomic uint64_t *)(uintptr_t)&r->done, memory_order_relaxed));
+}
+
 /* Position behind the last frame put in, and whether the consumer has passed one. Control. */
 uint64_t rxring_position(const struct rxring *r);
 bool rxring_passed(const struct rxring *r, uint64_t position);

@@ -19,16 +19,25 @@
 #include "base/log.h"
 #include "base/qsbr.h"
 #include "nic/packet_socket.h"
+#include "nic/processor.h"
 #include "nic/uplink_tx.h"
 #include "nic/uplink_xdp.h"
 
 #define UPLINK_DESC 1024 /* descriptors each way; AF_XDP's fill and completion rings are as long. Our choice */
 /*
- * Buffers: both rings of the device and the kernel's fill ring, and what eight receive rings may hold before frames are
- * dropped. 8191 is 2^13 - 1, the optimum for rte_mempool's ring (rte_mempool_create(3)).
+ * Buffers: those that the AF_XDP driver keeps in the kernel's fill ring (ETH_AF_XDP_DFLT_NUM_DESCS) and in the transmit
+ * ring, what lanes have in their caches, what receive rings may hold, and some to build frames in. Without a bound for
+ * the rings, eight slow VMs held all of them, and nobody's frames came in any more. 8191 is 2^13 - 1, the optimum for
+ * rte_mempool's ring (rte_mempool_create(3)).
  */
 #define UPLINK_BUFS 8191
-#define UPLINK_BUF_CACHE 128
+#define UPLINK_BUFS_FILL 2048
+#define UPLINK_BUF_CACHE 64 /* two bursts */
+#define UPLINK_BUFS_CACHED  \
+	(UPLINK_BUF_CACHE * \
+	 24) /* a cache is flushed when it is half over its size; for 16 lanes, more get smaller ones */
+static_assert(UPLINK_BUFS_FILL + UPLINK_DESC + UPLINK_BUFS_CACHED + UPLINK_BUFS_IN_RINGS < UPLINK_BUFS,
+	      "no frame would come in");
 #define UPLINK_BUF_ROOM (RTE_PKTMBUF_HEADROOM + 2048)
 #define UPLINK_FRAME_MAX 2048 /* one buffer, one frame: AF_XDP has no more */
 
@@ -256,8 +265,9 @@ static struct rte_mempool *
 pool_new(const char *name)
 {
 	struct rte_pktmbuf_pool_private conf = { .mbuf_data_room_size = UPLINK_BUF_ROOM };
+	unsigned cache = RTE_MIN(UPLINK_BUF_CACHE, UPLINK_BUFS_CACHED * 2 / 3 / (n_processors + 1));
 	struct rte_mempool *pool =
-		rte_mempool_create_empty(name, UPLINK_BUFS, sizeof(struct rte_mbuf) + UPLINK_BUF_ROOM, UPLINK_BUF_CACHE,
+		rte_mempool_create_empty(name, UPLINK_BUFS, sizeof(struct rte_mbuf) + UPLINK_BUF_ROOM, cache,
 					 sizeof(conf), SOCKET_ID_ANY, RTE_MEMPOOL_F_NO_IOVA_CONTIG);
 
 	if (pool == NULL)

@@ -22,6 +22,7 @@
 #include "nic/sink.h"
 
 #define UPLINK_FDS_MAX 16
+#define UPLINK_BUFS_IN_RINGS 3072 /* of its buffers that receive rings may hold together: three full ones, uplink.c */
 #define UPLINK_ABSENT (-1)
 
 enum uplink_type {
