@@ -95,6 +95,10 @@ learn_tell(unsigned lane, uint64_t key, unsigned sw_index, unsigned slot)
 		wake();
 }
 
+/*
+ * What was told before the call: a ring's worth of each lane. No more, or lanes that tell faster than one thread can enter
+ * would keep the lock from whoever attaches a port.
+ */
 static unsigned
 read_mailboxes(void)
 {
@@ -103,14 +107,16 @@ read_mailboxes(void)
 	pthread_mutex_lock(&lock);
 	for (unsigned i = 0; i < n_mailboxes; i++) {
 		struct event event;
+		unsigned k = 0;
 
-		while (rte_ring_sc_dequeue_elem(mailboxes[i].ring, &event, sizeof(event)) == 0) {
+		while (k < RING_SIZE && rte_ring_sc_dequeue_elem(mailboxes[i].ring, &event, sizeof(event)) == 0) {
 			struct vswitch *sw = atomic_load(&vswitches[event.sw_index]);
 
 			if (sw != NULL)
 				fdb_learn(sw->fdb, event.key, event.slot, learn_now_s());
-			n++;
+			k++;
 		}
+		n += k;
 	}
 	pthread_mutex_unlock(&lock);
 	return n;

@@ -220,6 +220,44 @@ lanes_tell_side_by_side(void **state)
 	assert_int_equal(found + learn_missed() - missed, LANES * 1000);
 }
 
+static _Atomic bool stop_flood;
+
+static void *
+flood(void *arg)
+{
+	unsigned lane = (unsigned)(uintptr_t)arg, n = lane << 22;
+
+	while (!atomic_load_explicit(&stop_flood, memory_order_relaxed))
+		learn_tell(lane, key_of(n++), sw->index, lane);
+	return NULL;
+}
+
+/* Guests that invent an address for each frame, on every lane: ports must still come and go. */
+static void
+a_flood_of_addresses_keeps_nobody_from_the_lock(void **state)
+{
+	uint64_t begin, missed = learn_missed();
+	pthread_t thread[LANES];
+
+	atomic_store(&stop_flood, false);
+	for (uintptr_t i = 0; i < LANES; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, flood, (void *)i), 0);
+	usleep(200000);
+	begin = clock_ns();
+	for (unsigned i = 0; i < 200 && clock_ns() - begin < 5 * NSEC_PER_S; i++) {
+		learn_drain();
+		learn_lock();
+		learn_unlock();
+	}
+	begin = clock_ns() - begin;
+	atomic_store(&stop_flood, true);
+	for (unsigned i = 0; i < LANES; i++)
+		pthread_join(thread[i], NULL);
+	print_message("          200 times in %lu ms\n", (unsigned long)(begin / NSEC_PER_MS));
+	assert_true(learn_missed() > missed); /* it was one */
+	assert_true(begin < 3 * NSEC_PER_S);
+}
+
 static void
 the_learner_can_start_again(void **state)
 {
@@ -244,6 +282,7 @@ main(void)
 		TEST(the_same_is_not_told_for_each_frame),
 		TEST(an_event_of_a_switch_that_is_gone_is_dropped),
 		TEST(lanes_tell_side_by_side),
+		TEST(a_flood_of_addresses_keeps_nobody_from_the_lock),
 		TEST(the_learner_can_start_again),
 		TEST(silent_stations_are_forgotten),
 	};
