@@ -33,9 +33,8 @@
 #define UPLINK_BUFS 8191
 #define UPLINK_BUFS_FILL 2048
 #define UPLINK_BUF_CACHE 64 /* two bursts */
-#define UPLINK_BUFS_CACHED  \
-	(UPLINK_BUF_CACHE * \
-	 24) /* a cache is flushed when it is half over its size; for 16 lanes, more get smaller ones */
+/* Of 16 lanes, each half over its size before it is flushed; more lanes have smaller ones. */
+#define UPLINK_BUFS_CACHED (16 * UPLINK_BUF_CACHE * 3 / 2)
 static_assert(UPLINK_BUFS_FILL + UPLINK_DESC + UPLINK_BUFS_CACHED + UPLINK_BUFS_IN_RINGS < UPLINK_BUFS,
 	      "no frame would come in");
 #define UPLINK_BUF_ROOM (RTE_PKTMBUF_HEADROOM + 2048)
