@@ -262,7 +262,7 @@ static int
 nothing_is_missing(struct scan *s)
 {
 	const struct schema_method *m = s->out->method;
-	const char *verbs[WORDS_MAX];
+	const char *verbs[WORDS_MAX], *article;
 	char list[256], option[ARGS_OPTION_LEN];
 
 	if (s->out->noun == NULL) {
@@ -279,8 +279,9 @@ nothing_is_missing(struct scan *s)
 	for (const struct schema_key *k = m->params; k != NULL && k->name != NULL; k++) {
 		if (!k->required || k->filled || json_object_get(s->out->params, k->name) != NULL)
 			continue;
+		article = strchr("aeiou", k->name[0]) != NULL ? "an " : "a ";
 		err_set(s->err, -EINVAL, "%s%s%s needs %s%s", m->noun, m->verb == NULL ? "" : " ",
-			m->verb == NULL ? "" : m->verb, k == schema_word(m) ? "a " : "",
+			m->verb == NULL ? "" : m->verb, k == schema_word(m) ? article : "",
 			k == schema_word(m) ? k->name : args_option(k, option));
 		err_hint(s->err, "example: %s", m->example);
 		return -EINVAL;

@@ -95,6 +95,7 @@ a_misused_command_line_is_told_what_and_how(void **state)
 		{ "fairlead port lst", "port has no verb 'lst'", "did you mean 'list'?" },
 		{ "fairlead port frobnicate", "port has no verb 'frobnicate'", "valid: list, show, set" },
 		{ "fairlead port show", "port show needs a port", "example: fairlead port show vm1" },
+		{ "fairlead vmq enable", "vmq enable needs an adapter", "example: fairlead vmq enable wire" },
 		{ "fairlead port show vm1 vm2", "the word 'vm2' is one too many", "" },
 		{ "fairlead port list vm1", "the word 'vm1' is one too many", "" },
 		{ "fairlead queue move 3", "queue move needs --processor",
