@@ -106,7 +106,7 @@ named_vport(const struct host *host, const json_t *params, struct err *err)
 	for (unsigned i = 0; i < host->n_switches; i++)
 		if (host->switches[i]->adapter != NULL)
 			add_name(&names, host->switches[i]->adapter->name);
-	nothing_named(err, "port, or adapter in use,", "port", name, &names);
+	nothing_named(err, "port or adapter in use with the name", "port", name, &names);
 	return NULL;
 }
 
