@@ -126,8 +126,11 @@ drop_capabilities(const struct config *config, struct err *err)
 		ret = capng_apply(CAPNG_SELECT_BOTH);
 	else
 		ret = capng_change_id((int)user->pw_uid, (int)user->pw_gid, CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING);
-	if (ret < 0)
-		return err_set(err, -EPERM, "cannot give up privileges (libcap-ng: %d)", ret);
+	if (ret < 0) {
+		err_set(err, -EPERM, "cannot give up privileges (libcap-ng: %d)", ret);
+		err_hint(err, "start fairleadd as root");
+		return -EPERM;
+	}
 	return 0;
 }
 
