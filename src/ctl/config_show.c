@@ -115,8 +115,10 @@ config_save(void *ctx, const json_t *params, json_t **result, struct err *err)
 	/* What was given, comments and all: an edit (edit.c) has made its own text already. */
 	if (!same)
 		ret = keep_save_config(running->text, running->text_len, err);
-	if (ret < 0)
+	if (ret < 0) {
+		err_prefix(err, "%s", control->config_path);
 		return ret;
+	}
 	*result = json_pack("{s:o, s:b}", "file", json_text(control->config_path), "changed", !same);
 	return result_done(result, err);
 }

@@ -240,7 +240,8 @@ const struct schema_key config_details[] = {
 };
 
 const struct schema_key save_details[] = {
-	{ "file", SCHEMA_STRING, .help = "the file that was written" },
+	{ "file", SCHEMA_STRING,
+	  .help = "the file that was written: as it was applied, or without comments after `port set` and the like" },
 	{ "changed", SCHEMA_BOOL, .help = "off: the file said this already" },
 	{ NULL },
 };

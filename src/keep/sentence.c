@@ -81,7 +81,9 @@ keep_sentence(const struct keep_request *q, const struct keep_reply *re, struct 
 	for (unsigned i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
 		if (re->code == hints[i].code && re->step == hints[i].step)
 			err_hint(err, "%s", hints[i].hint);
-	if (re->code == -EPERM || (re->code == -EACCES && re->step != KEEP_AT_ADDRESS && re->step != KEEP_AT_MOVE))
+	if (re->code == -EPERM && q->op == KEEP_SAVE_CONFIG)
+		err_hint(err, "its attributes forbid it: lsattr");
+	else if (re->code == -EPERM || (re->code == -EACCES && re->step != KEEP_AT_ADDRESS && re->step != KEEP_AT_MOVE))
 		err_hint(err, "start fairleadd as root, or with CAP_NET_ADMIN and CAP_SYS_ADMIN");
 	return re->code;
 }
