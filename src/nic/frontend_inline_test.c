@@ -28,8 +28,9 @@ struct side {
 
 static struct side sides[SIDES];
 
+/* fd: one to sleep on, or -1. */
 static void
-open_side(struct side *s, unsigned i, bool threaded)
+open_side(struct side *s, unsigned i, bool threaded, int fd)
 {
 	static const uint16_t entry = 0;
 	struct rxmap_vport vport = { 1, &entry };
@@ -41,6 +42,8 @@ open_side(struct side *s, unsigned i, bool threaded)
 	uplink_init(&s->uplink, name, UPLINK_TYPE_RING, name);
 	if (uplink_open(&s->uplink, 0, &err) < 0)
 		fail_msg("%s", err.msg);
+	if (fd >= 0)
+		s->uplink.fds[s->uplink.n_fds++] = fd;
 	assert_int_equal(vport_init(&s->wire, name), 0);
 	s->queue = queue_new(&s->wire, 0);
 	s->plan = calloc(1, sizeof(*s->plan) + sizeof(s->plan->ring[0]));
@@ -98,7 +101,7 @@ all_front_ends_of_a_processor_are_polled(void **state)
 	const struct lane *lane = &processors[0]->lane;
 
 	for (unsigned i = 0; i < SIDES; i++) {
-		open_side(&sides[i], i, false);
+		open_side(&sides[i], i, false, -1);
 		arrive(&sides[i]);
 	}
 	assert_int_equal(frontend_poll_inline(processors[0], lane), SIDES);
@@ -116,7 +119,7 @@ a_front_end_that_stops_leaves_the_others(void **state)
 {
 	for (unsigned gone = 0; gone < SIDES; gone++) {
 		for (unsigned i = 0; i < SIDES; i++)
-			open_side(&sides[i], i, false);
+			open_side(&sides[i], i, false, -1);
 		close_side(&sides[gone]);
 		for (unsigned i = 0; i < SIDES; i++)
 			if (i != gone)
@@ -150,9 +153,7 @@ a_socket_that_reports_an_error_lets_the_front_end_sleep(void **state)
 	struct side *s = &sides[0];
 	uint64_t before;
 
-	open_side(s, 0, true);
-	s->uplink.fds[0] = broken_socket();
-	s->uplink.n_fds = 1;
+	open_side(s, 0, true, broken_socket());
 	frontend_refresh(&s->fe);
 	usleep(50000);
 	before = count_get(&s->fe.wakeups);
@@ -169,9 +170,7 @@ an_error_is_taken_from_the_sockets_of_inline_front_ends(void **state)
 	int error = 0;
 	socklen_t len = sizeof(error);
 
-	open_side(s, 0, false);
-	s->uplink.fds[0] = broken_socket();
-	s->uplink.n_fds = 1;
+	open_side(s, 0, false, broken_socket());
 	frontend_inline_take_errors(processors[0]);
 	assert_int_equal(getsockopt(s->uplink.fds[0], SOL_SOCKET, SO_ERROR, &error, &len), 0);
 	assert_int_equal(error, 0);
