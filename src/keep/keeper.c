@@ -98,6 +98,9 @@ serve_until_end(struct keeper *k, int sock, int sigfd, pid_t data_plane)
 		if (p[1].revents && !serve_one(k, sock, p[1].revents & (POLLRDHUP | POLLHUP | POLLERR)))
 			sock = -1;
 	}
+	if (ended > 0 && WIFSIGNALED(status))
+		log_error("data plane died, its ports are gone signal=%d (%s)", WTERMSIG(status),
+			  strsignal(WTERMSIG(status)));
 	return ended < 0 ? -errno : status;
 }
 
