@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from lib import call, pids_in, wait_for
+from lib import BUILD, call, pids_in, wait_for
 
 
 def children(pid):
@@ -28,6 +28,7 @@ def test_a_killed_data_plane_takes_its_interfaces_along(lab, converged):
     os.kill(data_plane, signal.SIGKILL)
     daemon.ended = True
     assert daemon.process.wait(5) != 0
+    assert 'data plane died' in daemon.last_words() and 'signal=9' in daemon.last_words()
     assert wait_for(lambda: 'eth0:' not in lab.run(converged.vms['vm1'], ['ip', 'link']).stdout, seconds=5)
     assert not daemon.rpc.exists()
     converged.start(converged.config_path.read_text())
@@ -80,6 +81,15 @@ def test_two_daemons_run_side_by_side(lab):
     assert hosts[0].daemon.stop() == 0
     assert lab.ping(hosts[1].vms['vm1'], '10.77.0.2') == 0
     assert hosts[1].daemon.show('port', 'list')
+
+
+def test_a_second_daemon_of_the_same_name_is_told_so_and_does_no_harm(lab, converged):
+    """Not that its ports exist already, with the hint to delete them: they are the first one's."""
+    daemon = converged.daemon
+    second = call([BUILD / 'fairleadd', '--config', converged.config_path, '--rpc', daemon.rpc], check=False)
+    assert second.returncode == 1
+    assert 'cannot listen' in second.stderr and 'another daemon listens there' in second.stderr
+    assert lab.ping(converged.dc, '10.77.0.11') == 0
 
 
 def test_an_idle_daemon_costs_almost_nothing(lab):

@@ -65,8 +65,10 @@ listen_rpc(struct daemon *d, const struct options *o, struct err *err)
 	for (int i = 0; i < 2; i++) {
 		int fd = keep_listen(name[i], i == 0 ? SOCKET_MODE : 0666, SOCKET_GROUP, err), ret;
 
-		if (fd < 0)
+		if (fd < 0) {
+			err_prefix(err, "%s", o->run_dir);
 			return fd;
+		}
 		ret = rpc_server_listen(d->rpc, fd, i == 1);
 		if (ret < 0)
 			return err_set(err, ret, "cannot serve '%s/%s': %s", o->run_dir, name[i], strerror(-ret));
@@ -132,16 +134,18 @@ daemon_start(struct daemon *d, const struct options *o, struct err *err)
 	ret = eal_start(o->hugepages, config->n_adapters, err);
 	if (ret == 0)
 		ret = privilege_drop(config, o->keeper, err);
+	d->control = (struct control){ .host = &d->host, .config_path = o->keep.config_path };
+	/* Before the ports: a second daemon of this name would complain of the first one's, and have them removed. */
+	if (ret == 0)
+		ret = listen_rpc(d, o, err);
 	if (ret == 0)
 		ret = host_start(&d->host, config, &host_options, err);
 	if (ret < 0) {
+		rpc_server_free(d->rpc);
 		config_free(config);
 		return ret;
 	}
-	d->control = (struct control){ .host = &d->host, .config_path = o->keep.config_path };
-	ret = listen_rpc(d, o, err);
-	if (ret == 0)
-		ret = start_loop(d, &signals, err);
+	ret = start_loop(d, &signals, err);
 	if (ret < 0) {
 		daemon_stop(d);
 		return ret;
