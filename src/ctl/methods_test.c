@@ -80,7 +80,8 @@ names_that_nobody_has_are_refused_with_a_hint(void **state)
 		{ "switch.show", "{'switch': 'exd'}", "no switch 'exd'", "did you mean 'ext'?", "switch" },
 		{ "port.show", "{'port': 'xyzzy'}", "no port 'xyzzy'", "there are: vm1, vm2, vm3, inner", "port" },
 		{ "port.set", "{'port': 'vm9', 'mtu': 1400}", "no port 'vm9'", "did you mean 'vm1'?", "port" },
-		{ "drops", "{'port': 'wirr'}", "no port or adapter in use with the name 'wirr'", "did you mean 'wire'?", "port" },
+		{ "drops", "{'port': 'wirr'}", "no port or adapter in use with the name 'wirr'", "did you mean 'wire'?",
+		  "port" },
 		{ "stats.show", "{'port': 'spare'}", "no port or adapter in use with the name 'spare'",
 		  "there are: vm1, vm2, vm3, inner, wire", "port" },
 	};
