@@ -35,6 +35,7 @@ struct fdb {
 	uint32_t *on_port; /* learned entries per slot */
 	unsigned mask;     /* buckets - 1 */
 	unsigned entries, used;
+	int uplink; /* slot of the uplink; -1: none */
 	counter full, moved;
 };
 
@@ -81,6 +82,7 @@ fdb_new(unsigned entries)
 		size <<= 1;
 	buckets = size * 2 / WAYS;
 	fdb->entries = size;
+	fdb->uplink = -1;
 	fdb->mask = buckets - 1;
 	fdb->seed = rte_rand();
 	fdb->bucket = aligned_alloc(64, buckets * sizeof(struct bucket));
@@ -254,6 +256,19 @@ replace(struct fdb *fdb, struct place at, uint64_t value)
 		fdb->on_port[value_slot(value)]++;
 }
 
+void
+fdb_set_uplink(struct fdb *fdb, int slot)
+{
+	fdb->uplink = slot;
+}
+
+/* How many learned entries slot may hold. */
+static unsigned
+share(const struct fdb *fdb, unsigned slot)
+{
+	return (int)slot == fdb->uplink ? fdb->entries / 4 * 3 : fdb->entries / 4;
+}
+
 int
 fdb_learn(struct fdb *fdb, uint64_t key, unsigned slot, uint32_t now_s)
 {
@@ -265,7 +280,7 @@ fdb_learn(struct fdb *fdb, uint64_t key, unsigned slot, uint32_t now_s)
 		return -EPERM;
 	if (known && value_slot(old) == slot)
 		return 0;
-	if (fdb->on_port[slot] >= fdb->entries / 4)
+	if (fdb->on_port[slot] >= share(fdb, slot))
 		goto full;
 	if (known) {
 		replace(fdb, at, value_make(slot, false, now_s));

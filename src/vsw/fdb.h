@@ -3,7 +3,8 @@
 /*
  * fdb.h - the filtering database of one switch: (MAC, VLAN) to port.
  *
- * Bounded: at most `entries` of them, at most a quarter of those learned on one port, so that a guest that invents
+ * Bounded: at most `entries` of them, at most a quarter of those learned on one port (three quarters on the
+ * uplink, behind which most stations are), so that a guest that invents
  * addresses cannot push the others' out. What finds no room is not learned, is counted, and its frames are flooded.
  *
  * Workers look up and refresh without locks. One thread at a time changes entries: the learner, or the control thread
@@ -30,6 +31,9 @@ fdb_key(const uint8_t mac[MAC_LEN], uint16_t vid)
 /* entries: 64 to 2^20, rounded up to a power of two. NULL without memory. Control. */
 struct fdb *fdb_new(unsigned entries);
 void fdb_free(struct fdb *fdb);
+
+/* slot is the uplink's (-1: there is none): it may hold three quarters. Learner's lock. */
+void fdb_set_uplink(struct fdb *fdb, int slot);
 
 /* Port slot of key, or FDB_MISS. Workers. */
 int fdb_lookup(const struct fdb *fdb, uint64_t key);

@@ -265,6 +265,22 @@ a_port_holds_a_quarter_at_most(void **state)
 	fdb_free(fdb);
 }
 
+static void
+the_uplink_holds_three_quarters(void **state)
+{
+	struct fdb *fdb = open_fdb(1024);
+
+	fdb_set_uplink(fdb, 3);
+	for (unsigned i = 0; i < 1000; i++)
+		assert_int_equal(fdb_learn(fdb, key_of(i), 3, 1), i < 768 ? 0 : -ENOSPC);
+	for (unsigned i = 1000; i < 1300; i++)
+		assert_int_equal(fdb_learn(fdb, key_of(i), 4, 1), i < 1256 ? 0 : -ENOSPC);
+	fdb_set_uplink(fdb, -1);
+	fdb_flush(fdb, 4, false);
+	assert_int_equal(fdb_learn(fdb, key_of(2000), 3, 1), -ENOSPC);
+	fdb_free(fdb);
+}
+
 /* A bucket that is full while the table is not is rare: with 40 tables of 8192 entries filled to the last, none. */
 static void
 a_table_can_be_filled_to_the_last_entry(void **state)
@@ -503,6 +519,7 @@ main(void)
 		cmocka_unit_test(a_flush_takes_the_stations_of_its_port_alone),
 		cmocka_unit_test(the_size_is_rounded_up_and_bounded),
 		cmocka_unit_test(a_port_holds_a_quarter_at_most),
+		cmocka_unit_test(the_uplink_holds_three_quarters),
 		cmocka_unit_test(a_table_can_be_filled_to_the_last_entry),
 		cmocka_unit_test(a_static_entry_finds_room_in_a_full_table),
 		cmocka_unit_test(the_list_shows_every_entry_once),

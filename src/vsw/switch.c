@@ -136,6 +136,14 @@ conf_copy(const struct port_conf *conf)
 	return copy;
 }
 
+static void
+mark_uplink(struct vswitch *sw, int slot)
+{
+	learn_lock();
+	fdb_set_uplink(sw->fdb, slot);
+	learn_unlock();
+}
+
 int
 port_attach(struct port *port, struct vswitch *sw, const struct port_conf *conf)
 {
@@ -155,6 +163,8 @@ port_attach(struct port *port, struct vswitch *sw, const struct port_conf *conf)
 	err = enter_own_address(port, conf);
 	if (err < 0)
 		goto free_both;
+	if (port->is_uplink)
+		mark_uplink(sw, slot);
 	publish_set(sw, next);
 	return 0;
 
@@ -181,6 +191,8 @@ port_detach(struct port *port)
 	learn_lock();
 	fdb_flush(sw->fdb, port->slot, true);
 	learn_unlock();
+	if (port->is_uplink)
+		mark_uplink(sw, -1);
 	free((void *)(uintptr_t)atomic_load(&port->conf));
 	atomic_store(&port->conf, NULL);
 	port->sw = NULL;
