@@ -346,6 +346,27 @@ close_device(struct uplink *u, uint16_t port)
 	u->n_fds = u->n_maps = 0;
 }
 
+static void
+remember(struct uplink *u, unsigned mtu)
+{
+	struct ifreq request;
+
+	u->was_promiscuous = ask_interface(u, SIOCGIFFLAGS, &request) && (request.ifr_flags & IFF_PROMISC);
+	u->was_mtu = mtu != 0 && ask_interface(u, SIOCGIFMTU, &request) ? (uint16_t)request.ifr_mtu : 0;
+}
+
+/* The drivers set both at the interface itself, where they would outlive us. */
+static void
+give_back(struct uplink *u, uint16_t port)
+{
+	if (!is_interface(u) || uplink_is_replaced(u))
+		return;
+	if (!u->was_promiscuous)
+		rte_eth_promiscuous_disable(port);
+	if (u->was_mtu != 0)
+		rte_eth_dev_set_mtu(port, u->was_mtu);
+}
+
 /* Returns 0, or -errno with nothing left but the pool. */
 static int
 open_device(struct uplink *u, unsigned mtu, struct err *err)
@@ -357,6 +378,8 @@ open_device(struct uplink *u, unsigned mtu, struct err *err)
 	descriptors(is_packet_socket, &before);
 	descriptors(is_bpf_map, &maps_before);
 	u->ifindex = is_interface(u) ? if_nametoindex(u->arg) : 0;
+	if (is_interface(u))
+		remember(u, mtu);
 	ret = make_device(u, &port, err);
 	if (ret < 0)
 		return ret;
@@ -364,6 +387,7 @@ open_device(struct uplink *u, unsigned mtu, struct err *err)
 	u->n_fds = new_descriptors(is_packet_socket, &before, u->fds, UPLINK_FDS_MAX);
 	u->n_maps = new_descriptors(is_bpf_map, &maps_before, u->maps, UPLINK_FDS_MAX);
 	if (ret < 0) {
+		give_back(u, port);
 		close_device(u, port);
 		return ret;
 	}
@@ -426,6 +450,7 @@ uplink_close(struct uplink *u)
 	if (rte_eth_dev_get_port_by_name(u->device, &port) != 0)
 		return;
 	rte_eth_dev_stop(port);
+	give_back(u, port);
 	close_device(u, port);
 	release(u);
 }

@@ -49,6 +49,9 @@ struct uplink {
 	unsigned generation; /* which of all opens of the process made device and pool */
 	int claim;           /* on the interface's XDP hook; -1: none */
 	unsigned ifindex;    /* of the interface that is open; 0: none */
+	/* The interface's own before it was opened; given back when it is closed. */
+	bool was_promiscuous;
+	uint16_t was_mtu; /* 0: left as it was */
 
 	struct sink sink;
 	struct spin tx_lock;

@@ -415,6 +415,30 @@ the_mtu_is_the_interfaces_own_unless_less_is_asked_for(void **state)
 	}
 }
 
+static bool
+veth_is(const char *what)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "ip -d link show flunit0 | grep -q '%s'", what);
+	return system(command) == 0;
+}
+
+static void
+an_interface_is_left_as_it_was_found(void **state)
+{
+	make_veth();
+	open_wire(UPLINK_TYPE_AF_PACKET, "flunit0", 1400);
+	assert_true(veth_is("PROMISC.* mtu 1400 "));
+	close_wire();
+	assert_true(veth_is("promiscuity 0 ") && veth_is(" mtu 1500 "));
+	assert_int_equal(system("ip link set flunit0 promisc on mtu 1300"), 0);
+	open_wire(UPLINK_TYPE_AF_PACKET, "flunit0", 0);
+	close_wire();
+	assert_true(veth_is("PROMISC.* mtu 1300 ")); /* as the user has set it */
+	assert_int_equal(system("ip link delete flunit0"), 0);
+}
+
 static void
 opens_that_fail_leave_nothing_behind(void **state)
 {
@@ -461,6 +485,7 @@ main(void)
 		TEST(two_workers_send_side_by_side),
 		cmocka_unit_test(an_interface_that_goes_and_comes_back_is_noticed),
 		cmocka_unit_test(the_mtu_is_the_interfaces_own_unless_less_is_asked_for),
+		cmocka_unit_test(an_interface_is_left_as_it_was_found),
 		cmocka_unit_test(opens_that_fail_leave_nothing_behind),
 	};
 
