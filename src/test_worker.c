@@ -132,8 +132,11 @@ rig_open(void **state)
 int
 rig_close(void **state)
 {
-	if (n_processors > 0) /* a test that failed half way */
+	if (n_processors > 0) { /* a test that failed half way */
 		rig_workers_stop();
+		if (rig_ring != NULL)
+			rig_ring_close();
+	}
 	test_port_close(&rig_in);
 	test_port_close(&rig_out);
 	switch_free(sw);
@@ -157,6 +160,7 @@ rig_ring_close(void)
 {
 	queue_free(queue);
 	rxring_free(rig_ring, NULL);
+	rig_ring = NULL;
 	assert_int_equal(rte_mempool_in_use_count(pool), 0);
 }
 

@@ -14,7 +14,7 @@
 #include "test_worker.h"
 
 #define ITEMS 100000
-#define WALL_MAX_NS (3 * NSEC_PER_S)
+#define WALL_MAX_NS (2 * NSEC_PER_S)
 #define ARM_MAX_NS (200 * NSEC_PER_US)
 
 /*
@@ -75,7 +75,7 @@ send_one_by_one(void (*send)(uint32_t), struct queue *q, uint32_t n, uint32_t mo
 	}
 	rig_expect(i);
 	rig_expect_kicks(waited);
-	assert_true(i >= n / 50);
+	assert_true(i >= n / 500); /* or nothing was tested */
 	return i;
 }
 
@@ -110,8 +110,8 @@ no_wake_up_is_lost_while_the_queue_moves(void **state)
 	rig_workers(2, 0, false);
 	rig_ring_open(0);
 	send_one_by_one(put_one, rig_ring->queue, ITEMS / 5, 3);
-	assert_true(count_get(&processors[0]->packets) > 100);
-	assert_true(count_get(&processors[1]->packets) > 100);
+	assert_true(count_get(&processors[0]->packets) > 10);
+	assert_true(count_get(&processors[1]->packets) > 10);
 	rig_ring_close();
 	rig_workers_stop();
 }
@@ -245,7 +245,9 @@ a_dead_descriptor_does_not_spin(void **state)
 	assert_int_equal(queue_move(q, 0), 0);
 	for (unsigned to = 0; to < 2; to++) {
 		assert_int_equal(queue_move(q, to), 0);
-		usleep(50000);
+		for (unsigned i = 0;
+		     i < 1000 && (i < 50 || !atomic_load(&s.source.dead) || atomic_load(&s.source.ready)); i++)
+			usleep(1000);
 		assert_true(atomic_load(&s.source.dead));
 		wakeups = count_get(&processors[to]->wakeups);
 		cpu = rig_cpu_ns(processors[to]);

@@ -143,20 +143,21 @@ an_idle_worker_costs_next_to_nothing(void **state)
 	rig_workers_stop();
 }
 
-/* Woken, not by its timer: 16 workers would take most of a second by that. */
+/* Woken, not by its timer, which has about 90 ms to go: at least once of eight times that is seen on a busy machine too. */
 static void
 a_sleeping_worker_stops_at_once(void **state)
 {
-	uint64_t begin, sum = 0;
+	uint64_t begin, best = UINT64_MAX;
 
 	for (unsigned i = 0; i < 8; i++) {
 		rig_workers(2, 0, false);
 		usleep(10000);
 		begin = clock_ns();
 		rig_workers_stop();
-		sum += clock_ns() - begin;
+		begin = clock_ns() - begin;
+		best = begin < best ? begin : best;
 	}
-	assert_true(sum < 3 * SAFETY_NS);
+	assert_true(best < SAFETY_NS / 2);
 }
 
 static void

@@ -457,6 +457,8 @@ a_filter_changes_under_load_and_its_member_keeps_the_queue(void **state)
 		assert_int_equal(m->vm_queue, 1);
 		assert_int_equal(queue_processor(queues[1]), processor);
 	}
+	for (unsigned i = 0; i < 20000 && atomic_load(&by_vm_queue) == 0; i++)
+		usleep(100); /* the load may not have had a core yet */
 	atomic_store(&stop_load, true);
 	pthread_join(loader, NULL);
 	expect_nothing_lost();
