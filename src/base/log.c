@@ -3,7 +3,12 @@
 
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static _Atomic int log_level = LOG_LEVEL_INFO;
@@ -14,10 +19,24 @@ log_set_level(enum log_level level)
 	atomic_store_explicit(&log_level, (int)level, memory_order_relaxed);
 }
 
+/* systemd.exec(5): standard error is the journal when it is the device and inode that this variable names. */
+static bool
+is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char own[64];
+	struct stat st;
+
+	if (stream == NULL || fstat(STDERR_FILENO, &st) < 0)
+		return false;
+	snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	return strcmp(stream, own) == 0;
+}
+
 void
 log_line(enum log_level level, const char *fmt, ...)
 {
-	/* systemd reads the <N> prefix as the syslog priority: sd-daemon(3). On a terminal a word reads better. */
+	/* The journal reads the <N> prefix as the syslog priority: sd-daemon(3). For people a word reads better. */
 	static const char *const word[] = { "error: ", "warn: ", "", "debug: " };
 	static const char *const priority[] = { "<3>", "<4>", "<6>", "<7>" };
 	char line[1024];
@@ -26,7 +45,7 @@ log_line(enum log_level level, const char *fmt, ...)
 
 	if ((int)level > atomic_load_explicit(&log_level, memory_order_relaxed))
 		return;
-	n = snprintf(line, sizeof(line), "%s", isatty(STDERR_FILENO) ? word[level] : priority[level]);
+	n = snprintf(line, sizeof(line), "%s", is_journal() ? priority[level] : word[level]);
 	va_start(ap, fmt);
 	more = vsnprintf(line + n, sizeof(line) - (size_t)n - 1, fmt, ap);
 	va_end(ap);

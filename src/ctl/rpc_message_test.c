@@ -328,15 +328,14 @@ each_change_leaves_one_line_of_audit(void **state)
 
 	log_of("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"port.set\",\"params\":{\"port\":\"vm1\",\"vlan\":10}}",
 	       text);
-	assert_string_equal(text, "<6>change made over RPC uid=1000 pid=42 method=port.set object=vm1 result=done\n");
+	assert_string_equal(text, "change made over RPC uid=1000 pid=42 method=port.set object=vm1 result=done\n");
 	log_of("{\"jsonrpc\":\"2.0\",\"method\":\"port.set\",\"params\":{\"port\":\"vm9\"}}", text);
-	assert_string_equal(text,
-			    "<6>change refused over RPC uid=1000 pid=42 method=port.set object=vm9 result=ENOENT\n");
+	assert_string_equal(text, "change refused over RPC uid=1000 pid=42 method=port.set object=vm9 result=ENOENT\n");
 	log_of("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"port.list\"}", text);
 	assert_string_equal(text, "");
 	/* Nobody forges a second line, or another key. */
 	log_of("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"port.set\",\"params\":{\"port\":\"a\\nb uid=0\"}}", text);
-	assert_string_equal(text, "<6>change refused over RPC uid=1000 pid=42 method=port.set object=a?b?uid?0 "
+	assert_string_equal(text, "change refused over RPC uid=1000 pid=42 method=port.set object=a?b?uid?0 "
 				  "result=EINVAL\n");
 }
 
