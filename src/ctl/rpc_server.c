@@ -102,6 +102,8 @@ client_close(struct rpc_server *s, struct rpc_client *c)
 		s->clients = c->next;
 	if (c->next != NULL)
 		c->next->prev = c->prev;
+	/* Close alone does not take it out while a process that was forked a moment ago still has it, and c is freed soon. */
+	epoll_ctl(s->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
 	close(c->fd);
 	c->fd = -1;
 	rpc_client_clear(c);
