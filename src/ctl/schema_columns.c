@@ -109,24 +109,25 @@ const struct schema_key switch_details[] = {
 	{ NULL },
 };
 
-#define PORT_KEYS                                                                                          \
-	{ "name", SCHEMA_NAME, .help = "the port" }, { "switch", SCHEMA_NAME, .help = "its switch" },      \
-		{ "nic", SCHEMA_ENUM, .choices = nic_kinds, .help = "what is plugged in" },                \
-		{ "path", SCHEMA_ENUM, .choices = paths,                                                   \
-		  .help = "the way of its frames: vf, vf-switched or synthetic" },                         \
-		{ "state", SCHEMA_ENUM, .choices = port_states,                                            \
-		  .help = "its link; gone: the interface was deleted, and is made again once it can be" }, \
-		{ "mac", SCHEMA_MAC, .help = "its address; null until one is known" },                     \
-		{ "vlan", SCHEMA_INT, .help = "access or native VLAN; 0: untagged" },                      \
-		{ "queues", SCHEMA_INT, .help = "number of its queues" },                                  \
-		{ "rx_packets", SCHEMA_INT, .unit = "packets", .help = "that it received" },               \
-		{ "rx_bytes", SCHEMA_INT, .unit = "bytes", .help = "that it received" },                   \
-		{ "tx_packets", SCHEMA_INT, .unit = "packets", .help = "that it sent" },                   \
-		{ "tx_bytes", SCHEMA_INT, .unit = "bytes", .help = "that it sent" },                       \
-		{ "drops", SCHEMA_INT, .unit = "packets",                                                  \
-		  .help = "all reasons; `fairlead drops PORT` tells them apart" },                         \
-	{                                                                                                  \
-		"ipsec", SCHEMA_ENUM, .choices = ipsec_states, .help = "who does its IPsec"                \
+#define PORT_KEYS                                                                                             \
+	{ "name", SCHEMA_NAME, .help = "the port" }, { "switch", SCHEMA_NAME, .help = "its switch" },         \
+		{ "nic", SCHEMA_ENUM, .choices = nic_kinds, .help = "what is plugged in" },                   \
+		{ "path", SCHEMA_ENUM, .choices = paths,                                                      \
+		  .help = "the way of its frames: vf, vf-switched or synthetic" },                            \
+		{ "state", SCHEMA_ENUM, .choices = port_states,                                               \
+		  .help = "its link; gone: the interface was deleted, and is made again once it can be" },    \
+		{ "mac", SCHEMA_MAC, .help = "its address; null until one is known" },                        \
+		{ "vlan", SCHEMA_INT, .help = "access or native VLAN; 0: untagged" },                         \
+		{ "vlan_mode", SCHEMA_ENUM, .choices = vlan_modes, .help = "which frames carry a tag here" }, \
+		{ "queues", SCHEMA_INT, .help = "number of its queues" },                                     \
+		{ "rx_packets", SCHEMA_INT, .unit = "packets", .help = "that it received" },                  \
+		{ "rx_bytes", SCHEMA_INT, .unit = "bytes", .help = "that it received" },                      \
+		{ "tx_packets", SCHEMA_INT, .unit = "packets", .help = "that it sent" },                      \
+		{ "tx_bytes", SCHEMA_INT, .unit = "bytes", .help = "that it sent" },                          \
+		{ "drops", SCHEMA_INT, .unit = "packets",                                                     \
+		  .help = "all reasons; `fairlead drops PORT` tells them apart" },                            \
+	{                                                                                                     \
+		"ipsec", SCHEMA_ENUM, .choices = ipsec_states, .help = "who does its IPsec"                   \
 	}
 
 const struct schema_key port_columns[] = { PORT_KEYS, { NULL } };
@@ -136,7 +137,6 @@ const struct schema_key port_details[] = {
 	{ "interface", SCHEMA_STRING, .help = "name of the network interface" },
 	{ "netns", SCHEMA_STRING, .help = "network namespace of the interface; empty: the daemon's own" },
 	{ "mtu", SCHEMA_INT, .unit = "bytes", .help = "largest packet without its Ethernet header" },
-	{ "vlan_mode", SCHEMA_ENUM, .choices = vlan_modes, .help = "which frames carry a tag here" },
 	{ "vlan_allowed", SCHEMA_STRING, .help = "VLANs of a trunk, as 10,20-30" },
 	{ "vmq_weight", SCHEMA_INT, .help = "importance when VM queues are handed out; 0: none for this port" },
 	{ "spoof_check", SCHEMA_BOOL, .help = "frames with another source address are dropped" },

@@ -36,11 +36,12 @@ port_row(const struct host_port *hp)
 	struct vport_totals books;
 
 	vport_sum(&hp->vport, &books);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:s}", "name", hp->is.name,
-			 "switch", hp->on->is.name, "nic", "tap", "path", "synthetic", "state", host_port_state(hp),
-			 "mac", mac_of(hp), "vlan", (int)vlan_of(&hp->is.vlan), "queues", (int)hp->n_queues,
-			 "rx_packets", (json_int_t)books.tx_packets, "rx_bytes", (json_int_t)books.tx_bytes,
-			 "tx_packets", (json_int_t)books.rx_packets, "tx_bytes", (json_int_t)books.rx_bytes, "drops",
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:i, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:s}", "name",
+			 hp->is.name, "switch", hp->on->is.name, "nic", "tap", "path", "synthetic", "state",
+			 host_port_state(hp), "mac", mac_of(hp), "vlan", (int)vlan_of(&hp->is.vlan), "vlan_mode",
+			 vlan_mode_names[hp->is.vlan.mode], "queues", (int)hp->n_queues, "rx_packets",
+			 (json_int_t)books.tx_packets, "rx_bytes", (json_int_t)books.tx_bytes, "tx_packets",
+			 (json_int_t)books.rx_packets, "tx_bytes", (json_int_t)books.rx_bytes, "drops",
 			 (json_int_t)(books.rx_dropped + books.tx_dropped), "ipsec", "none");
 }
 
@@ -98,8 +99,8 @@ port_show(void *ctx, const json_t *params, json_t **result, struct err *err)
 		return -ENOENT;
 	is = &hp->is;
 	*result = port_row(hp);
-	more = json_pack("{s:s, s:s, s:i, s:s, s:o, s:i, s:b}", "interface", is->interface, "netns", is->netns, "mtu",
-			 (int)is->mtu, "vlan_mode", vlan_mode_names[is->vlan.mode], "vlan_allowed", vlans_of(&is->vlan),
-			 "vmq_weight", (int)is->vmq_weight, "spoof_check", is->spoof_check);
+	more = json_pack("{s:s, s:s, s:i, s:o, s:i, s:b}", "interface", is->interface, "netns", is->netns, "mtu",
+			 (int)is->mtu, "vlan_allowed", vlans_of(&is->vlan), "vmq_weight", (int)is->vmq_weight,
+			 "spoof_check", is->spoof_check);
 	return result_join(result, more, err);
 }
