@@ -39,6 +39,7 @@
 #define EPOLL_US 20   /* how long descriptors may wait while memory queues are busy. Our choice */
 #define SPIN_US 10    /* "polls a little" before it arms; about what a sleep and a kick cost */
 #define NAP_MAX_NS (50 * NSEC_PER_US) /* half a receive ring at 10 Mpps */
+#define NAP_PACKETS (PKT_BURST / 4)   /* fewer since the last idle moment are no load: one packet must not cost a nap */
 #define NAP_RATE 200000               /* packets a second above which napping beats kicks: 5 us of CPU each */
 
 struct worker {
@@ -223,7 +224,7 @@ worker_idle(struct worker *w)
 	uint64_t elapsed = w->now - w->rate_since;
 	uint64_t rate = elapsed ? w->rate_packets * rte_get_tsc_hz() / elapsed : 0;
 
-	if (rate > NAP_RATE && !w->p->poll) {
+	if (w->rate_packets >= NAP_PACKETS && rate > NAP_RATE && !w->p->poll) {
 		uint64_t ns = PKT_BURST / 2 * NSEC_PER_S / rate;
 
 		sleep_ns(w, ns < NAP_MAX_NS ? ns : NAP_MAX_NS);
