@@ -120,9 +120,13 @@ def test_the_wire_may_go_and_come(lab):
     assert lab.ping(host.vms['vm1'], '10.77.0.100') == 0
     lab.run(host.dc, ['ip', 'link', 'set', 'fldc0', 'down'])
     assert lab.ping(host.vms['vm1'], '10.77.0.100', count=2) == 2
+    assert wait_for(lambda: 'uplink has no link adapter=wire' in host.daemon.last_words())
+    assert host.daemon.show('adapter', 'show', 'wire')['state'] == 'down'
     lab.run(host.dc, ['ip', 'link', 'set', 'fldc0', 'up'])
     assert lab.ping(host.vms['vm1'], '10.77.0.100', count=10, interval=0.2) <= 5
     assert lab.ping(host.vms['vm1'], '10.77.0.100') == 0
+    assert wait_for(lambda: 'uplink has a link again adapter=wire' in host.daemon.last_words())
+    assert host.daemon.last_words().count('uplink has') == 2
 
 
 def test_the_command_line_says_what_is_wrong_with_a_file(tmp_path):

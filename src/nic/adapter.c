@@ -429,6 +429,18 @@ find_again(struct adapter *a)
 	}
 }
 
+static void
+tell_link(struct adapter *a)
+{
+	bool no_link = !uplink_has_link(&a->uplink);
+
+	if (no_link && !a->no_link)
+		log_warn("uplink has no link adapter=%s uplink=%s", a->name, a->uplink.arg);
+	else if (!no_link && a->no_link)
+		log_info("uplink has a link again adapter=%s uplink=%s", a->name, a->uplink.arg);
+	a->no_link = no_link;
+}
+
 /*
  *	present		its interface went away: no lane may use it any more -> leaving
  *	leaving		frames in rings still lie in its buffers; when they are gone, close -> absent
@@ -438,8 +450,10 @@ void
 adapter_tend(struct adapter *a)
 {
 	if (uplink_port(&a->uplink) != UPLINK_ABSENT) {
-		if (!uplink_is_replaced(&a->uplink))
+		if (!uplink_is_replaced(&a->uplink)) {
+			tell_link(a);
 			return;
+		}
 		uplink_detach(&a->uplink);
 		a->leaving = true;
 		log_warn("uplink went away adapter=%s interface=%s", a->name, a->uplink.arg);

@@ -54,6 +54,7 @@ struct adapter {
 	bool stopped; /* no frames come in any more: adapter_stop */
 	bool leaving; /* its uplink went away and is not closed yet: adapter_tend */
 	bool told;    /* that it cannot be opened again, once */
+	bool no_link; /* as last told */
 };
 
 /*
