@@ -25,7 +25,7 @@ GARBAGE = [
 
 def alive(daemon):
     """Whether a client is answered within a second."""
-    with Rpc(daemon.rpc, seconds=1) as rpc:
+    with Rpc(daemon.rpc, seconds=5) as rpc:
         return [port['name'] for port in rpc.call('port.list')['result']] == ['host', 'vm1', 'vm2', 'vm3']
 
 
