@@ -218,7 +218,8 @@ the_keys_that_scripts_rely_on_are_there_in_order(void **state)
 		{ "queue", "list", "id vport port index processor state packets bytes drops moved interrupts" },
 		{ "vmq", "list", "queue port mac vlan processor dynamic" },
 		{ "port", "list",
-		  "name switch nic path state mac vlan vlan_mode queues rx_packets rx_bytes tx_packets tx_bytes drops ipsec" },
+		  "name switch nic path state mac vlan vlan_mode queues rx_packets rx_bytes tx_packets tx_bytes drops "
+		  "ipsec" },
 		{ "drops", NULL, "port reason count means" },
 	};
 
