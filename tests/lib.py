@@ -1,5 +1,4 @@
 """What the system tests use beyond scripts/lab.py: hosts made of namespaces, frames by hand, bytes with a hash, the books."""
-import ctypes
 import hashlib
 import json
 import os
@@ -12,7 +11,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / 'scripts'))
-from lab import BUILD, CLONE_NEWNET, ROOT, Lab, LabError, call, libc, namespaces, parse_ping, pids_in, ping_all, stop, sweep  # noqa: E402,F401
+from lab import BUILD, ROOT, Lab, LabError, call, namespaces, parse_ping, pids_in, ping_all, socket_in, stop, sweep  # noqa: E402,F401
 
 FOLDER = Path('/run/fairlead-tests')
 EXAMPLE = ROOT / 'examples/converged-host.yaml'
@@ -34,27 +33,7 @@ def sweep_stale():
             shutil.rmtree(folder, ignore_errors=True)
 
 
-# ---- sockets of other namespaces ----
-
-def enter(fd):
-    if libc.setns(fd, CLONE_NEWNET) != 0:
-        raise OSError(ctypes.get_errno(), 'setns')
-
-
-def socket_in(namespace, *args):
-    """A socket that belongs to another namespace; the calling thread stays where it is."""
-    own = os.open('/proc/thread-self/ns/net', os.O_RDONLY)
-    other = os.open(f'/run/netns/{namespace}', os.O_RDONLY)
-    try:
-        enter(other)
-        try:
-            return socket.socket(*args)
-        finally:
-            enter(own)
-    finally:
-        os.close(own)
-        os.close(other)
-
+# ---- frames by hand ----
 
 def mac_bytes(text):
     return bytes.fromhex(text.replace(':', ''))
@@ -88,7 +67,7 @@ class Frames:
         for data in frames:
             self.socket.send(data)
 
-    def received(self, marker, seconds=0.4, enough=None):
+    def received(self, marker, seconds, enough=None):
         """(tag or None, frame without tag) of the frames that came in and contain marker; stops early at `enough` of them."""
         found = []
         end = time.monotonic() + seconds
@@ -252,6 +231,26 @@ class Host:
     def drops(self, port):
         return {row['reason']: row['count'] for row in self.daemon.show('drops', port) if row['count']}
 
+    def dropped(self, port, reason, count):
+        """Whether a port's counter for a reason comes to stand at count."""
+        return wait_for(lambda: self.drops(port).get(reason, 0) >= count) and self.drops(port)[reason] == count
+
+    def hear(self, expected, marker, act, dropped=None):
+        """Does act(), and returns the tags of the frames with marker that each place of expected, {place: tags}, then received.
+
+        Waits for those that are expected, and for the counter dropped=(port, reason, count), before it listens for those that are
+        not: on a busy machine a frame may take its time.
+        """
+        ears = {name: self.frames(name) for name in expected}
+        try:
+            act()
+            heard = {name: ear.received(marker, 5, len(expected[name])) for name, ear in ears.items()}
+            assert dropped is None or self.dropped(*dropped), f'{self.drops(dropped[0])}, not {dropped}'
+            return {name: [tag for tag, _ in heard[name] + ear.received(marker, 0.2)] for name, ear in ears.items()}
+        finally:
+            for ear in ears.values():
+                ear.close()
+
     def fdb(self, switch='ext'):
         return {(row['mac'], row['vlan']): row['port'] for row in self.daemon.show('switch', 'show', switch)['fdb']}
 
@@ -292,9 +291,12 @@ class TestLab(Lab):
         host.start(text)
         return host
 
-    def ping(self, namespace, address, count=3, interval=0.1, wait=1):
+    def ping(self, namespace, address, count=3, interval=0.1, wait=4):
         """How many of count pings were lost."""
         return ping_all(self, [(namespace, address)], count, interval, wait)[(namespace, address)]
+
+    def cannot_ping(self, namespace, address):
+        return self.ping(namespace, address, count=2, wait=0.7) == 2
 
     def check_books(self):
         """Every daemon that still runs must account for every frame; a frame on its way gets two seconds to arrive."""

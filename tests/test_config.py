@@ -44,7 +44,7 @@ def test_a_port_comes_and_goes_while_another_loses_nothing(lab, host):
     pairs = [(host.vms['vm1'], '10.77.0.100'), (host.dc, '10.77.0.1'), (host.vms['vm1'], '10.77.0.2')]
     lost = ping_all(lab, pairs, count=200, interval=0.01)
     changes.join()
-    assert set(lost.values()) == {0}
+    assert set(lost.values()) == {0}, f'{lost}; drops: {host.daemon.show("drops")}'
     assert names(host) == ['vm1', 'vm2']
 
 
@@ -140,4 +140,4 @@ def test_a_saved_configuration_starts_the_same_host(lab, host):
 def test_a_changed_address_reaches_the_guest(lab, host):
     apply(host, config(host, vm1={'address': '10.77.0.91/24'}))
     assert lab.ping(host.vms['vm2'], '10.77.0.91') == 0
-    assert lab.ping(host.vms['vm2'], '10.77.0.1', count=1) == 1
+    assert lab.cannot_ping(host.vms['vm2'], '10.77.0.1')

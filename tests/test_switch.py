@@ -18,22 +18,17 @@ def host(lab):
     return host
 
 
-def hear(host, names, marker, act):
-    """How many frames with marker reached each of names after act()."""
-    ears = {name: host.frames(name) for name in names}
-    try:
-        act()
-        return {name: len(ear.received(marker)) for name, ear in ears.items()}
-    finally:
-        for ear in ears.values():
-            ear.close()
+def heard(host, counts, marker, act, dropped=None):
+    """How many frames with marker reached each place of counts, {place: expected number}, after act()."""
+    tags = host.hear({name: [None] * n for name, n in counts.items()}, marker, act, dropped)
+    return {name: len(found) for name, found in tags.items()}
 
 
 def test_a_private_switch_joins_its_vms_and_nobody_else(lab):
     host = lab.host(wire=False)
     host.start(host.config([{'name': 'lonely', 'kind': 'private', 'ports': [host.vm('vm1', 1), host.vm('vm2', 2)]}]))
     assert lab.ping(host.vms['vm1'], '10.77.0.2') == 0
-    assert lab.ping(host.vms['vm1'], '10.77.0.100', count=1) == 1
+    assert lab.cannot_ping(host.vms['vm1'], '10.77.0.100')
 
 
 def test_an_internal_switch_has_the_host_too(lab):
@@ -51,14 +46,15 @@ def test_two_switches_are_two_networks(lab):
     host.start(host.config([outer, inner]))
     assert lab.ping(host.vms['vm1'], '10.77.0.2') == 0
     assert lab.ping(host.vms['vm3'], '10.77.0.4') == 0
-    assert lab.ping(host.vms['vm1'], '10.77.0.3', count=1) == 1
+    assert lab.cannot_ping(host.vms['vm1'], '10.77.0.3')
 
 
 def test_an_unknown_destination_is_flooded(host):
     def act():
         with host.frames('vm1') as out:
             out.send(frame(STRANGER, mac(1), b'anyone?'))
-    assert hear(host, ['vm2', 'vm3', 'dc'], b'anyone?', act) == {'vm2': 1, 'vm3': 1, 'dc': 1}
+    expected = {'vm2': 1, 'vm3': 1, 'dc': 1}
+    assert heard(host, expected, b'anyone?', act) == expected
 
 
 def test_a_learned_destination_is_reached_alone(host):
@@ -69,7 +65,8 @@ def test_a_learned_destination_is_reached_alone(host):
     def act():
         with host.frames('vm1') as out:
             out.send(frame(GATEWAY, mac(1), b'for you'))
-    assert hear(host, ['vm2', 'vm3', 'dc'], b'for you', act) == {'vm2': 0, 'vm3': 0, 'dc': 1}
+    expected = {'vm2': 0, 'vm3': 0, 'dc': 1}
+    assert heard(host, expected, b'for you', act) == expected
 
 
 def test_the_table_shows_where_each_station_is(lab, host):
@@ -98,7 +95,8 @@ def test_a_full_table_floods_and_counts(host):
         with host.frames('dc') as wire:
             wire.send(*[frame(BROADCAST, f'02:f1:01:00:00:{n:02x}', b'crowd') for n in range(200)])
             time.sleep(0.2)
-    assert hear(host, ['vm1'], b'crowd', act) == {'vm1': 200}
+    expected = {'vm1': 200}
+    assert heard(host, expected, b'crowd', act) == expected
     shown = host.daemon.show('switch', 'show', 'ext')
     assert shown['fdb_used'] <= shown['fdb_entries'] and shown['fdb_full'] > 0
 
@@ -107,8 +105,8 @@ def test_a_source_that_is_not_the_ports_own_is_dropped_and_counted(host):
     def act():
         with host.frames('vm1') as out:
             out.send(*[frame(BROADCAST, mac(2), b'I am vm2')] * 5)
-    assert hear(host, ['vm2', 'vm3', 'dc'], b'I am vm2', act) == {'vm2': 0, 'vm3': 0, 'dc': 0}
-    assert host.drops('vm1').get('spoofed') == 5
+    expected = {'vm2': 0, 'vm3': 0, 'dc': 0}
+    assert heard(host, expected, b'I am vm2', act, dropped=('vm1', 'spoofed', 5)) == expected
     assert host.fdb().get((mac(2), 0)) in (None, 'vm2'), 'a spoofed frame must not be learned from'
 
 
@@ -118,7 +116,8 @@ def test_without_the_source_check_any_source_passes(host):
     def act():
         with host.frames('vm1') as out:
             out.send(frame(BROADCAST, STRANGER, b'nested'))
-    assert hear(host, ['vm2', 'dc'], b'nested', act) == {'vm2': 1, 'dc': 1}
+    expected = {'vm2': 1, 'dc': 1}
+    assert heard(host, expected, b'nested', act) == expected
 
 
 @pytest.mark.parametrize('source', ['03:f1:00:00:00:01', '00:00:00:00:00:00'])
@@ -126,16 +125,16 @@ def test_a_source_that_no_station_can_have_is_dropped(host, source):
     def act():
         with host.frames('dc') as wire:
             wire.send(frame(BROADCAST, source, b'from a group'))
-    assert hear(host, ['vm1', 'vm2'], b'from a group', act) == {'vm1': 0, 'vm2': 0}
-    assert host.drops('wire').get('bad_source') == 1
+    expected = {'vm1': 0, 'vm2': 0}
+    assert heard(host, expected, b'from a group', act, dropped=('wire', 'bad_source', 1)) == expected
 
 
 def test_a_frame_for_its_own_port_goes_nowhere(host):
     def act():
         with host.frames('vm1') as out:
             out.send(frame(mac(1), mac(1), b'to myself'))
-    assert hear(host, ['vm2', 'vm3', 'dc'], b'to myself', act) == {'vm2': 0, 'vm3': 0, 'dc': 0}
-    assert host.drops('vm1').get('same_port') == 1
+    expected = {'vm2': 0, 'vm3': 0, 'dc': 0}
+    assert heard(host, expected, b'to myself', act, dropped=('vm1', 'same_port', 1)) == expected
 
 
 @pytest.mark.parametrize('last', [0x00, 0x02, 0x0e])
@@ -144,8 +143,8 @@ def test_reserved_group_addresses_are_not_forwarded(host, last):
     def act():
         with host.frames('vm1') as out:
             out.send(frame(f'01:80:c2:00:00:{last:02x}', mac(1), b'link only'))
-    assert hear(host, ['vm2', 'dc'], b'link only', act) == {'vm2': 0, 'dc': 0}
-    assert host.drops('vm1').get('link_local') == 1
+    expected = {'vm2': 0, 'dc': 0}
+    assert heard(host, expected, b'link only', act, dropped=('vm1', 'link_local', 1)) == expected
 
 
 def test_runts_and_noise_are_counted_and_hurt_nobody(lab, host):
