@@ -76,6 +76,22 @@ def test_it_starts_again_after_a_kill(after):
     assert '0 of 100 pings lost' in done.stdout
 
 
+def test_a_namespace_of_somebody_else_is_left_alone():
+    """The files in examples/ use the same names, and what is at work in such a namespace is not ours to kill."""
+    call(['ip', 'netns', 'add', 'flvm2'])
+    process = subprocess.Popen(['ip', 'netns', 'exec', 'flvm2', 'sleep', '60'])
+    try:
+        done = call([ROOT / 'run', '--seconds', 4], timeout=50, check=False)
+        assert done.returncode == 1
+        assert 'flvm2' in done.stderr
+        assert left() == {'flvm2'}
+        assert process.poll() is None
+    finally:
+        process.kill()
+        process.wait(5)
+        call(['ip', 'netns', 'del', 'flvm2'])
+
+
 def test_without_seconds_the_daemon_stays_until_it_is_told_to_go():
     run = start('--act', 'none')
     seen = []
