@@ -61,12 +61,16 @@ static void
 print_config(FILE *out, const json_t *result)
 {
 	const char *text = json_string_value(json_object_get(result, "text"));
+	json_int_t confirm_s = json_integer_value(json_object_get(result, "confirm_s"));
 	const json_t *line;
 	size_t i;
 
 	fputs(text == NULL ? "" : text, out);
 	json_array_foreach(json_object_get(result, "drift"), i, line)
 		fprintf(out, "# %s\n", json_is_string(line) ? json_string_value(line) : "");
+	if (confirm_s > 0)
+		fprintf(out, "# what runs is taken back in %lld s unless confirmed: fairlead config apply FILE\n",
+			(long long)confirm_s);
 }
 
 static void

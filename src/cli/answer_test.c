@@ -215,6 +215,8 @@ the_running_configuration_is_yaml_and_drift_a_comment(void **state)
 	expect("config.show", "{}",
 	       "{\"text\":\"version: 1\\n\",\"file\":\"f\",\"drift\":[\"port vm1: vlan.id is 10, in the file 20\"]}",
 	       "version: 1\n# port vm1: vlan.id is 10, in the file 20\n");
+	expect("config.show", "{}", "{\"text\":\"version: 1\\n\",\"file\":\"f\",\"drift\":[],\"confirm_s\":7}",
+	       "version: 1\n# what runs is taken back in 7 s unless confirmed: fairlead config apply FILE\n");
 }
 
 static void

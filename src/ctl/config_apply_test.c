@@ -70,13 +70,17 @@ a_change_that_nobody_confirms_is_taken_back(void **state)
 	struct err err;
 
 	key_is(applied(next, 60), "confirm_s", "60");
+	/* The first of the 60 seconds has begun, and is counted as a whole. */
+	key_is(asked("config.show", "{}"), "confirm_s", "60");
 	control_tend(&control);
 	assert_non_null(host_find_port(&host, "other"));
 	assert_int_equal(call("config.save", json_object(), &result, &err), -EBUSY);
 	/* What is done meanwhile goes with it. */
 	json_decref(asked("port.set", "{'port': 'vm1', 'mtu': 1400}"));
 	control.confirm_end_ns = 1;
+	key_is(asked("config.show", "{}"), "confirm_s", "1");
 	control_tend(&control);
+	key_is(asked("config.show", "{}"), "confirm_s", "0");
 	assert_null(control.unconfirmed_before);
 	assert_null(host_find_port(&host, "other"));
 	assert_non_null(host_find_port(&host, "inner"));

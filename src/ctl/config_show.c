@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "ctl/handlers.h"
 
 #define LINE_LEN 512
@@ -74,6 +75,17 @@ drift(const struct control *control)
 	return list;
 }
 
+/* Seconds, the last one begun counted as a whole; 0: nothing waits. */
+static json_int_t
+confirm_left_s(const struct control *control)
+{
+	uint64_t now = clock_ns();
+
+	if (control->unconfirmed_before == NULL)
+		return 0;
+	return now < control->confirm_end_ns ? (json_int_t)((control->confirm_end_ns - now) / NSEC_PER_S) + 1 : 1;
+}
+
 int
 config_show_running(void *ctx, const json_t *params, json_t **result, struct err *err)
 {
@@ -82,9 +94,9 @@ config_show_running(void *ctx, const json_t *params, json_t **result, struct err
 
 	if (text == NULL)
 		return err_set(err, -ENOMEM, "out of memory");
-	*result = json_pack("{s:o, s:o, s:o}", "text", json_text(text), "file",
+	*result = json_pack("{s:o, s:o, s:o, s:I}", "text", json_text(text), "file",
 			    control->config_path != NULL ? json_text(control->config_path) : json_null(), "drift",
-			    drift(control));
+			    drift(control), "confirm_s", confirm_left_s(control));
 	free(text);
 	return result_done(result, err);
 }

@@ -236,6 +236,8 @@ const struct schema_key config_details[] = {
 	{ "file", SCHEMA_STRING, .help = "the file that the daemon was started with" },
 	{ "drift", SCHEMA_LIST, SCHEMA_STRING,
 	  .help = "where the running one differs from that file, one sentence each" },
+	{ "confirm_s", SCHEMA_INT, .unit = "s",
+	  .help = "what runs is taken back after so long without a confirmation; 0: it stays" },
 	{ NULL },
 };
 
