@@ -111,6 +111,15 @@ close_loop(struct daemon *d)
 			close(fds[i]);
 }
 
+static void
+tell_start(const struct host *host, const struct options *o)
+{
+	log_info("fairleadd " FAIRLEAD_VERSION " started config=%s rpc=%s/%s processors=%u adapters=%u switches=%u "
+		 "ports=%u",
+		 o->keep.config_path, o->run_dir, o->rpc, n_processors, host->running->n_adapters, host->n_switches,
+		 host->n_ports);
+}
+
 int
 daemon_start(struct daemon *d, const struct options *o, struct err *err)
 {
@@ -150,6 +159,7 @@ daemon_start(struct daemon *d, const struct options *o, struct err *err)
 		daemon_stop(d);
 		return ret;
 	}
+	tell_start(&d->host, o);
 	notify_ready();
 	return 0;
 }
