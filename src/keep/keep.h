@@ -65,8 +65,8 @@ struct keep_tap {
 };
 
 /*
- * Makes a TAP interface (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE, not persistent, header 10 bytes), gives
- * it MAC, MTU, txqueuelen and addresses, brings it up. fds[0..queues) are non-blocking, close-on-exec and the caller's;
+ * Makes a TAP interface (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, with several queues IFF_MULTI_QUEUE, not persistent, header 10
+ * bytes), gives it MAC, MTU, txqueuelen and addresses, brings it up. fds[0..queues) are non-blocking, close-on-exec and the caller's;
  * *mac_out is the MAC that it has in the end. -EEXIST: there is an interface of that name; -ENOENT: no such namespace.
  * Nothing is left behind after an error. Its alias ("fairlead PID.TIME") is how the keeper knows it again: leave it.
  */

@@ -66,8 +66,10 @@ tap_create(struct call *c)
 
 	c->re.step = KEEP_AT_CREATE;
 	for (unsigned i = 0; i < t->queues; i++) {
-		struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE };
+		struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
 
+		/* With it the kernel makes room for 256 queues, and for txqueuelen packets thrice in each of them. */
+		ifr.ifr_flags |= t->queues > 1 ? IFF_MULTI_QUEUE : 0;
 		/* The first queue must make the interface, not join one that is somebody's. */
 		ifr.ifr_flags |= i == 0 ? IFF_TUN_EXCL : 0;
 		memcpy(ifr.ifr_name, t->interface, IFNAMSIZ);
