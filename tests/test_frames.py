@@ -9,7 +9,7 @@ import pytest
 import hostile
 from frames import (BYSTANDERS, NOBODY, NUMBERS, SVLAN, VLAN, WIRE_SOURCE, Books, Ear, Exchange, Model, Pings, addresses, compare,
                     data_plane, is_heard, make_host, model, wire_port)
-from lib import BROADCAST, mac, mac_bytes, wait_for
+from lib import BROADCAST, mac, mac_bytes, tcp_transfer, wait_for
 
 SEED = 20240607
 FROM_NOBODY = NOBODY + bytes(48)
@@ -159,3 +159,16 @@ def test_a_packet_socket_takes_frames_as_they_are_or_not_at_all(lab):
             wire.socket.send(frame)
         compare('from the wire', vm5.take(2000, 0.3), [frame for frame in frames if len(frame) <= 1982] + fragments)
         assert vm3.take(1, 0) == [], 'VLAN 10 of a provider is not our VLAN 10'
+
+
+@pytest.mark.parametrize('uplink', ['af_xdp', 'af_packet'])
+def test_tcp_from_a_wire_that_joins_segments(lab, uplink):
+    """Generic receive offload is on, as on any NIC: 5 MB arrive (of af_packet, they did not within 90 s), and it is on again at the end."""
+    host = lab.host()
+    lab.run(host.namespace, ['ethtool', '-K', 'flwire0', 'gro', 'on'])
+    adapters = [{'name': 'wire', 'uplink': f'{uplink}:flwire0'}]
+    host.start(host.config([{'name': 'ext', 'kind': 'external', 'uplink': 'wire', 'ports': [host.vm('vm1', 1)]}], adapters))
+    sent, received = tcp_transfer(host.dc, host.vms['vm1'], '10.77.0.1', 5_000_000)
+    assert received == sent
+    assert host.daemon.stop() == 0
+    assert 'generic-receive-offload: on' in lab.run(host.namespace, ['ethtool', '-k', 'flwire0']).stdout

@@ -4,6 +4,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <linux/bpf.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,7 +135,7 @@ is_interface(const struct uplink *u)
 	return u->type == UPLINK_TYPE_AF_XDP || u->type == UPLINK_TYPE_AF_PACKET;
 }
 
-/* One netdevice(7) question about the interface. */
+/* One netdevice(7) request about the interface. */
 static bool
 ask_interface(const struct uplink *u, unsigned long what, struct ifreq *answer)
 {
@@ -142,11 +144,32 @@ ask_interface(const struct uplink *u, unsigned long what, struct ifreq *answer)
 
 	if (fd < 0)
 		return false;
-	memset(answer, 0, sizeof(*answer));
 	snprintf(answer->ifr_name, sizeof(answer->ifr_name), "%.15s", u->arg);
 	known = ioctl(fd, what, answer) == 0;
 	close(fd);
 	return known;
+}
+
+/* The same for ethtool(8): sends *value with a command that sets something, and gets it with one that asks. */
+static bool
+ask_ethtool(const struct uplink *u, uint32_t command, uint32_t *value)
+{
+	struct ethtool_value question = { command, *value };
+	struct ifreq request = { .ifr_data = (void *)&question };
+	bool known = ask_interface(u, SIOCETHTOOL, &request);
+
+	*value = question.data;
+	return known;
+}
+
+/*
+ * Receive offload joins TCP segments before a packet socket, or XDP without the driver's help, sees them: what comes of it is
+ * longer than a buffer, and lost. On real NICs it is on unless somebody said otherwise.
+ */
+static void
+set_receive_offload(const struct uplink *u, uint32_t on)
+{
+	ask_ethtool(u, ETHTOOL_SGRO, &on);
 }
 
 static void
@@ -350,9 +373,11 @@ static void
 remember(struct uplink *u, unsigned mtu)
 {
 	struct ifreq request;
+	uint32_t gro = 0;
 
 	u->was_promiscuous = ask_interface(u, SIOCGIFFLAGS, &request) && (request.ifr_flags & IFF_PROMISC);
 	u->was_mtu = mtu != 0 && ask_interface(u, SIOCGIFMTU, &request) ? (uint16_t)request.ifr_mtu : 0;
+	u->was_joining = ask_ethtool(u, ETHTOOL_GGRO, &gro) && gro;
 }
 
 /* The drivers set both at the interface itself, where they would outlive us. */
@@ -363,6 +388,8 @@ give_back(struct uplink *u, uint16_t port)
 		return;
 	if (!u->was_promiscuous)
 		rte_eth_promiscuous_disable(port);
+	if (u->was_joining)
+		set_receive_offload(u, 1);
 	if (u->was_mtu != 0)
 		rte_eth_dev_set_mtu(port, u->was_mtu);
 }
@@ -383,6 +410,8 @@ open_device(struct uplink *u, unsigned mtu, struct err *err)
 	ret = make_device(u, &port, err);
 	if (ret < 0)
 		return ret;
+	if (u->was_joining)
+		set_receive_offload(u, 0);
 	ret = start_device(u, port, mtu, err);
 	u->n_fds = new_descriptors(is_packet_socket, &before, u->fds, UPLINK_FDS_MAX);
 	u->n_maps = new_descriptors(is_bpf_map, &maps_before, u->maps, UPLINK_FDS_MAX);

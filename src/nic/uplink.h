@@ -51,6 +51,7 @@ struct uplink {
 	unsigned ifindex;    /* of the interface that is open; 0: none */
 	/* The interface's own before it was opened; given back when it is closed. */
 	bool was_promiscuous;
+	bool was_joining; /* generic receive offload */
 	uint16_t was_mtu; /* 0: left as it was */
 
 	struct sink sink;
