@@ -270,7 +270,7 @@ def make_host(lab, uplink='af_xdp', mtu=None):
     if mtu:
         lab.run(host.namespace, ['ip', 'link', 'set', 'flwire0', 'mtu', mtu])
         lab.run(host.dc, ['ip', 'link', 'set', 'fldc0', 'mtu', mtu])
-    ports = [host.vm(f'vm{n}', n, spoof_check=n != 1, mtu=MTUS.get(n, 1500), txqueuelen=100000,
+    ports = [host.vm(f'vm{n}', n, spoof_check=n != 1, mtu=MTUS.get(n, 1500), txqueuelen=256 if n == 2 else 20000,
                      queues=4 if n == 2 else 1, vlan=VLANS.get(n, {'mode': 'untagged'}),
                      **({} if n in (8, 9) else {'address': []})) for n in NUMBERS]
     adapters = [{'name': 'wire', 'uplink': f'{uplink}:flwire0', 'mode': 'vmq', 'queues': 4}]
