@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "pkt/build.h"
+#include "pkt/claim.h"
 
 /*
  * Bytes that one burst reads: the frames are read and written again at once, so what a burst holds should stay in the
@@ -20,54 +21,11 @@
  */
 #define BURST_BYTES (256 * 1024)
 
-/* Since kernel 6.2, so not in every linux/if_tun.h and linux/virtio_net.h that we build with. */
+/* Since kernel 6.2, so not in every linux/if_tun.h that we build with. */
 #ifndef TUN_F_USO4
 #define TUN_F_USO4 0x20
 #define TUN_F_USO6 0x40
 #endif
-#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
-#define VIRTIO_NET_HDR_GSO_UDP_L4 5 /* virtio 1.2, 5.1.6 */
-#endif
-
-/* A UDP segmentation request names no IP version: our own look at the frame decides, tag or not. */
-static enum pkt_gso
-udp_gso_kind(const struct pkt *pkt)
-{
-	const uint8_t *type = &pkt->hdr[12];
-
-	if (type[0] == 0x81 && type[1] == 0x00)
-		type += 4;
-	return type[0] == 0x08 ? PKT_GSO_UDP4 : PKT_GSO_UDP6;
-}
-
-static enum pkt_gso
-gso_kind(const struct pkt *pkt, uint8_t type)
-{
-	switch (type & ~VIRTIO_NET_HDR_GSO_ECN) {
-	case VIRTIO_NET_HDR_GSO_TCPV4:
-		return PKT_GSO_TCP4;
-	case VIRTIO_NET_HDR_GSO_TCPV6:
-		return PKT_GSO_TCP6;
-	case VIRTIO_NET_HDR_GSO_UDP_L4:
-		return udp_gso_kind(pkt);
-	default:
-		return PKT_GSO_NONE;
-	}
-}
-
-/* What the header claims, for pkt_parse to judge. */
-static void
-read_claim(struct pkt *pkt, const struct virtio_net_hdr *h)
-{
-	struct pkt_claim *c = &pkt->claim;
-
-	memset(c, 0, sizeof(*c));
-	c->csum = h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM;
-	c->csum_start = h->csum_start;
-	c->csum_offset = h->csum_offset;
-	c->gso = gso_kind(pkt, h->gso_type);
-	c->gso_size = h->gso_size;
-}
 
 /*
  * No frame: nothing there, one that the kernel could not describe (tun_put_user, drivers/net/tun.c), or the interface is gone for
@@ -99,7 +57,7 @@ tap_take(struct source *s, struct lane *lane)
 		}
 		len -= (ssize_t)sizeof(header);
 		pkt_view(pkt, into[1].iov_base, (uint32_t)len);
-		read_claim(pkt, &header);
+		pkt_claim_read(pkt, &header);
 		b->seg[n * BURST_SEGS] = (struct iovec){ into[1].iov_base, (size_t)len };
 		pkt->segs = &b->seg[n * BURST_SEGS];
 		pkt->n_segs = 1;

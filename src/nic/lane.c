@@ -13,6 +13,8 @@
 
 #include "base/qsbr.h"
 
+#define ROOM_LEN ((size_t)(PKT_BURST + 1) * BURST_ROOM)
+
 int
 lane_init(struct lane *lane, unsigned id)
 {
@@ -22,11 +24,12 @@ lane_init(struct lane *lane, unsigned id)
 	b->n = 0;
 	b->pkt = aligned_alloc(64, PKT_BURST * sizeof(*b->pkt));
 	b->seg = calloc(PKT_BURST * BURST_SEGS, sizeof(*b->seg));
-	b->room = mmap(NULL, (size_t)PKT_BURST * BURST_ROOM, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	b->room = mmap(NULL, ROOM_LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	lane->reader = -1;
 	if (b->room == MAP_FAILED)
 		b->room = NULL;
+	else
+		lane->spare = burst_room(b, PKT_BURST);
 	if (b->pkt != NULL && b->seg != NULL && b->room != NULL)
 		lane->reader = qsbr_register();
 	if (lane->reader < 0) {
@@ -44,7 +47,7 @@ lane_fini(struct lane *lane)
 	if (lane->reader >= 0)
 		qsbr_unregister(lane->reader);
 	if (b->room != NULL)
-		munmap(b->room, (size_t)PKT_BURST * BURST_ROOM);
+		munmap(b->room, ROOM_LEN);
 	free(b->seg);
 	free(b->pkt);
 }

@@ -10,20 +10,22 @@
 
 /* One frame of any length with room for a virtio-net header; not a multiple of 4096, so that 32 of them do not share cache sets. */
 #define BURST_ROOM 66176
-#define BURST_SEGS 8 /* spans that one packet may have in a source's memory */
+#define BURST_SEGS \
+	24 /* spans that one packet may have in a source's memory: a 64 KiB frame of a Linux guest has 18 (MAX_SKB_FRAGS) */
 
 /* A burst taken from one source: views, the spans they point to, and memory for sources that have none of their own. */
 struct burst {
 	unsigned n;
 	struct pkt *pkt;   /* PKT_BURST */
 	struct iovec *seg; /* PKT_BURST * BURST_SEGS; packet i uses those from i * BURST_SEGS on */
-	uint8_t *room;     /* PKT_BURST * BURST_ROOM, mapped, touched on use only */
+	uint8_t *room;     /* (PKT_BURST + 1) * BURST_ROOM, mapped, touched on use only */
 };
 
 struct lane {
 	unsigned id; /* slot in counters: processors first, then front ends */
 	int reader;  /* qsbr */
 	struct burst burst;
+	uint8_t *spare; /* BURST_ROOM, for a sink that cannot work in the receiver's memory */
 };
 
 /* Control. Returns 0, -ENOMEM or -ENOSPC. */

@@ -51,6 +51,24 @@ pkt_spans(const struct pkt *pkt, int tag, uint8_t tag_room[4], struct iovec *out
 	return left == 0 ? n : 0;
 }
 
+uint32_t
+pkt_gather(struct pkt *pkt, uint8_t *room, uint32_t size, struct iovec *seg)
+{
+	uint32_t len = 0;
+
+	for (unsigned i = 0; i < pkt->n_segs; i++) {
+		if (pkt->segs[i].iov_len > size - len)
+			return 0;
+		memcpy(room + len, pkt->segs[i].iov_base, pkt->segs[i].iov_len);
+		len += (uint32_t)pkt->segs[i].iov_len;
+	}
+	*seg = (struct iovec){ room, len };
+	pkt->segs = seg;
+	pkt->n_segs = 1;
+	pkt->writable = true;
+	return len;
+}
+
 void
 pkt_virtio_header(const struct pkt *pkt, int tag, struct virtio_net_hdr *out)
 {

@@ -18,6 +18,12 @@
  * pkt->len says. */
 unsigned pkt_spans(const struct pkt *pkt, int tag, uint8_t tag_room[4], struct iovec *out, unsigned max);
 
+/*
+ * Copies the whole frame, as it lies in its sender's memory, to room, which becomes its one, writable span; seg is for
+ * that. The header copy stays what it was. Returns its bytes, or 0 when it holds more than size.
+ */
+uint32_t pkt_gather(struct pkt *pkt, uint8_t *room, uint32_t size, struct iovec *seg);
+
 /* Bytes of the frame as it leaves, tag counted, before any cut. */
 static inline uint32_t
 pkt_out_len(const struct pkt *pkt, int tag)

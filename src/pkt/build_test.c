@@ -57,6 +57,26 @@ check_spans(const struct pkt *pkt, const struct testframe *f, int tag)
 }
 
 static void
+a_gathered_frame_is_one_span_of_ours(void **state)
+{
+	static const struct testframe f = { .version = 4, .proto = 6, .payload = 1000 };
+	static uint8_t room[TESTFRAME_MAX];
+	struct iovec own;
+	struct pkt pkt;
+	struct testplace at = make(&pkt, &f, (struct pkt_claim){ 0 }, 100);
+
+	assert_true(pkt.n_segs > 5);
+	assert_int_equal(pkt_gather(&pkt, room, at.len - 1, &own), 0);
+	assert_false(pkt.writable);
+	assert_int_equal(pkt_gather(&pkt, room, at.len, &own), at.len);
+	assert_true(pkt.writable);
+	assert_int_equal(pkt.n_segs, 1);
+	assert_ptr_equal(pkt.segs, &own);
+	assert_int_equal(own.iov_len, at.len);
+	assert_memory_equal(room, frame, at.len);
+}
+
+static void
 spans_are_the_frame_with_the_tag_that_is_asked_for(void **state)
 {
 	static const uint32_t payloads[] = { 0, 1, 73, 74, 75, 200, 9000 };
@@ -180,6 +200,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_gathered_frame_is_one_span_of_ours),
 		cmocka_unit_test(spans_are_the_frame_with_the_tag_that_is_asked_for),
 		cmocka_unit_test(the_most_segs_fit_the_room_that_is_promised),
 		cmocka_unit_test(empty_segs_give_no_spans),

@@ -24,7 +24,7 @@
 #define PKT_HDR_MAX 128                /* design idea 2; longer headers are dropped with a reason of their own */
 #define PKT_BURST 32                   /* packets taken from one queue at a time */
 #define PKT_FRAME_MAX (65535 + 14 + 4) /* an IPv4 packet of full length, Ethernet header, one tag */
-#define PKT_SEGS_MAX 20                /* spans that one packet may consist of at a sink, headers included */
+#define PKT_SEGS_MAX 28                /* spans that one packet may consist of at a sink, headers included */
 #define PKT_GSO_FRAMES_MAX 2340        /* 65535 bytes at 28 a segment: TCP at IPv4's least MTU, 68 (RFC 791, 3.2) */
 
 enum pkt_csum {

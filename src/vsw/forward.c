@@ -83,21 +83,23 @@ is_link_local(const uint8_t *mac)
 }
 
 /*
- * pkt_parse, and the checksum requests that it cannot express (tunnels): finished here when the frame lies in our own
- * memory. Returns 0, or -1 and *why.
+ * A checksum request that pkt_parse cannot express (a tunnel): finished in memory of our own, where the frame is copied to if
+ * it is not there already, and parsed as a frame that asks for nothing. Returns 0, or -1 and *why.
  */
 static int
-parse(struct pkt *pkt, enum drop_reason *why)
+finish_and_parse(struct burst *b, struct pkt *pkt, enum drop_reason *why)
 {
-	int ret = pkt_parse(pkt, why);
+	unsigned i = (unsigned)(pkt - b->pkt);
+	uint8_t *frame;
+	uint32_t len;
 
-	if (likely(ret == 0))
-		return 0;
-	if (ret < 0 || !pkt->writable ||
-	    pkt_claim_finish(pkt->segs[0].iov_base, (uint32_t)pkt->segs[0].iov_len, pkt->claim.csum_start,
-			     pkt->claim.csum_offset) < 0)
+	if (!pkt->writable && pkt_gather(pkt, burst_room(b, i), BURST_ROOM, &b->seg[i * BURST_SEGS]) == 0)
 		return -1;
-	pkt_view(pkt, pkt->segs[0].iov_base, (uint32_t)pkt->segs[0].iov_len);
+	frame = pkt->segs[0].iov_base;
+	len = (uint32_t)pkt->segs[0].iov_len;
+	if (pkt_claim_finish(frame, len, pkt->claim.csum_start, pkt->claim.csum_offset) < 0)
+		return -1;
+	pkt_view(pkt, frame, len);
 	memset(&pkt->claim, 0, sizeof(pkt->claim));
 	return pkt_parse(pkt, why) == 0 ? 0 : -1;
 }
@@ -122,9 +124,11 @@ classify(struct lane *lane, struct port *in, const struct port_conf *conf, struc
 	const struct mac *dst = (const struct mac *)&pkt->hdr[0], *src = (const struct mac *)&pkt->hdr[MAC_LEN];
 	enum drop_reason why;
 	uint64_t key;
-	int slot;
+	int slot, parsed = pkt_parse(pkt, &why);
 
-	if (unlikely(parse(pkt, &why) != 0))
+	if (unlikely(parsed > 0))
+		parsed = finish_and_parse(&lane->burst, pkt, &why);
+	if (unlikely(parsed != 0))
 		return ended(in, lane->id, why);
 	if (unlikely(mac_is_group(src) || mac_is_zero(src)))
 		return ended(in, lane->id, DROP_BAD_SOURCE);
