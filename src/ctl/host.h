@@ -8,7 +8,7 @@
  * at all. Control thread only.
  */
 #include "ctl/config.h"
-#include "guest/tap.h"
+#include "keep/keep.h"
 #include "nic/adapter.h"
 #include "vsw/switch.h"
 
@@ -25,13 +25,15 @@ struct host_port {
 	struct host_switch *on;
 	struct vport vport;
 	struct port port;
-	struct tap *tap; /* NULL while its interface is gone */
+	const struct host_medium *medium; /* host_medium.h */
+	void *nic;                        /* the medium's: a struct tap; NULL while it is gone */
+	struct mac mac;                   /* of its NIC, also while that is gone */
 	struct queue *queues[KEEP_TAP_QUEUES_MAX];
 	unsigned n_queues;
 	struct adapter_member member;
 	bool is_member;
-	struct mac first_mac; /* of the interface when it was made: what it has without a configured one */
-	uint64_t retry_ns;    /* when to try to open the interface again */
+	struct mac first_mac; /* of the NIC when it was made: what it has without a configured one */
+	uint64_t retry_ns;    /* when to try to open it again */
 };
 
 struct host_options {
@@ -43,7 +45,7 @@ struct host_options {
 /* A port that a change removed, and may make anew. */
 struct host_former {
 	char name[CONFIG_NAME_MAX];
-	struct mac mac; /* of its interface when that was made */
+	struct mac mac; /* of its NIC when that was made */
 };
 
 struct host {
@@ -89,14 +91,14 @@ struct adapter *host_find_adapter(const struct host *host, const char *name);
 
 int host_port_add(struct host *host, struct host_switch *on, const struct config_port *is, struct err *err);
 void host_port_remove(struct host *host, struct host_port *hp);
-/* Forwarding and filters follow the interface, which is there, and whose address is now mac. */
+/* Forwarding and filters follow the NIC, which is there, and whose address is now mac. */
 int host_port_set_mac(struct host_port *hp, const struct mac *mac, struct err *err);
 /* Whether the running port can become `is` without being replaced. */
 bool host_port_can_change(const struct host_port *hp, const struct config_port *is);
 int host_port_change(struct host_port *hp, const struct config_port *is, struct err *err);
 /* Whether `is` gives the port another place in the switch's table: address or VLAN. */
 bool host_port_readdresses(const struct host_port *hp, const struct config_port *is);
-/* Opens the interface of a port again whose interface went away. */
+/* Opens the NIC of a port again that went away. */
 void host_port_tend(struct host *host, struct host_port *hp);
 /* "up", or why not. */
 const char *host_port_state(const struct host_port *hp);

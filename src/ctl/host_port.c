@@ -1,5 +1,5 @@
-/* host_port.c - a port of the running host: interface, queues, place on a switch; see host.h. */
-#include "ctl/host.h"
+/* host_port.c - a port of the running host: queues, place on a switch, and the NIC behind it; see host.h. */
+#include "ctl/host_medium.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,23 +10,14 @@
 #include "base/log.h"
 #include "base/qsbr.h"
 
-#define RETRY_NS NSEC_PER_S /* between tries to open an interface again. Our choice */
+#define RETRY_NS NSEC_PER_S /* between tries to open a NIC again. Our choice */
+#define PLACE_LEN 160
 
-static void
-interface_wanted(const struct config_port *is, const struct mac *mac, struct keep_tap *out)
-{
-	memset(out, 0, sizeof(*out));
-	snprintf(out->netns, sizeof(out->netns), "%s", is->netns);
-	snprintf(out->interface, sizeof(out->interface), "%s", is->interface);
-	out->queues = is->queues;
-	out->mac = *mac;
-	out->mtu = is->mtu;
-	out->txqueuelen = is->txqueuelen;
-	memcpy(out->address, is->address, is->n_addresses * sizeof(is->address[0]));
-	out->n_addresses = is->n_addresses;
-}
+static const struct host_medium *const media[] = {
+	[NIC_TAP] = &host_medium_tap,
+};
 
-/* mac: the interface's own. A port without a configured address has that of its interface. */
+/* mac: the NIC's own, configured or not. */
 static void
 rights(const struct config_port *is, const struct mac *mac, struct port_conf *out)
 {
@@ -53,7 +44,7 @@ as_member(struct host_port *hp, struct adapter_member *m)
 	m->vport = &hp->vport;
 	m->queues = hp->queues;
 	m->n_queues = hp->n_queues;
-	m->mac = hp->tap->mac;
+	m->mac = hp->mac;
 	m->weight = hp->is.vmq_weight;
 	switch (hp->is.vlan.mode) {
 	case VLAN_UNTAGGED:
@@ -115,7 +106,6 @@ make_queues(struct host_port *hp, struct err *err)
 			return err_set(err, -ENOSPC, "port '%s': the host has %u queues already, or no memory",
 				       hp->is.name, QUEUES_MAX);
 		hp->queues[hp->n_queues] = q;
-		queue_set_source(q, QUEUE_FROM_SENDER, &hp->tap->queue[hp->n_queues].source);
 	}
 	return 0;
 }
@@ -126,7 +116,7 @@ attach(struct host_port *hp, struct err *err)
 	struct port_conf conf;
 	int ret;
 
-	rights(&hp->is, &hp->tap->mac, &conf);
+	rights(&hp->is, &hp->mac, &conf);
 	ret = port_attach(&hp->port, hp->on->sw, &conf);
 	if (ret == -EEXIST)
 		err_set(err, ret, "port '%s': another port of switch '%s' has its MAC address on this VLAN",
@@ -141,14 +131,14 @@ remember(struct host *host, const struct host_port *hp)
 {
 	struct host_former *f = &host->former[host->n_former];
 
-	if (hp->tap == NULL || host->n_former == sizeof(host->former) / sizeof(host->former[0]))
+	if (hp->nic == NULL || host->n_former == sizeof(host->former) / sizeof(host->former[0]))
 		return;
 	snprintf(f->name, sizeof(f->name), "%s", hp->is.name);
 	f->mac = hp->first_mac;
 	host->n_former++;
 }
 
-/* The address for a new interface: the configured one, else what the kernel chose for the port that it replaces, the first of them. */
+/* The address for a new NIC: the configured one, else what the kernel chose for the port that it replaces, the first of them. */
 static struct mac
 first_mac(const struct host *host, const struct config_port *is)
 {
@@ -158,12 +148,30 @@ first_mac(const struct host *host, const struct config_port *is)
 	return is->mac;
 }
 
+static int
+open_nic(struct host *host, struct host_port *hp, struct err *err)
+{
+	struct mac mac = first_mac(host, &hp->is);
+	int ret = hp->medium->open(host, hp, &mac, err);
+
+	if (ret < 0)
+		err_prefix(err, "port '%s'", hp->is.name);
+	else
+		hp->first_mac = hp->mac;
+	return ret;
+}
+
+static void
+close_nic(struct host_port *hp)
+{
+	atomic_store(&hp->port.sink, NULL);
+	hp->medium->close(hp);
+}
+
 int
 host_port_add(struct host *host, struct host_switch *on, const struct config_port *is, struct err *err)
 {
 	struct host_port *hp = aligned_alloc(64, (sizeof(*hp) + 63) / 64 * 64);
-	struct mac mac = first_mac(host, is);
-	struct keep_tap want;
 	int ret;
 
 	if (hp == NULL)
@@ -171,43 +179,25 @@ host_port_add(struct host *host, struct host_switch *on, const struct config_por
 	memset((void *)hp, 0, sizeof(*hp));
 	hp->is = *is;
 	hp->on = on;
+	hp->medium = media[is->nic];
 	hp->port.vport = &hp->vport;
 	if (vport_init(&hp->vport, is->name) < 0) {
 		free(hp);
 		return err_set(err, -ENOMEM, "no memory for port '%s'", is->name);
 	}
-	interface_wanted(is, &mac, &want);
-	hp->tap = tap_open(&want, &hp->port, host->toeplitz, err);
-	if (hp->tap == NULL)
-		err_prefix(err, "port '%s'", is->name);
-	else
-		hp->first_mac = hp->tap->mac;
-	ret = hp->tap != NULL ? 0 : err->code;
+	ret = make_queues(hp, err);
 	if (ret == 0)
-		ret = make_queues(hp, err);
+		ret = open_nic(host, hp, err);
 	if (ret == 0)
 		ret = attach(hp, err);
-	if (ret == 0) {
-		atomic_store_explicit(&hp->port.sink, &hp->tap->sink, memory_order_release);
+	if (ret == 0)
 		ret = place(hp, err);
-	}
 	if (ret < 0) {
 		host_port_remove(host, hp);
 		return ret;
 	}
 	host->ports[host->n_ports++] = hp;
 	return 0;
-}
-
-static void
-close_interface(struct host_port *hp)
-{
-	atomic_store(&hp->port.sink, NULL);
-	for (unsigned i = 0; i < hp->n_queues; i++)
-		queue_set_source(hp->queues[i], QUEUE_FROM_SENDER, NULL);
-	qsbr_synchronize();
-	tap_close(hp->tap);
-	hp->tap = NULL;
 }
 
 void
@@ -218,7 +208,7 @@ host_port_remove(struct host *host, struct host_port *hp)
 	for (unsigned i = 0; i < hp->n_queues; i++)
 		queue_move(hp->queues[i], PROCESSOR_NONE);
 	remember(host, hp);
-	close_interface(hp);
+	close_nic(hp);
 	for (unsigned i = 0; i < hp->n_queues; i++)
 		queue_free(hp->queues[i]);
 	if (hp->port.sw != NULL)
@@ -238,16 +228,7 @@ host_port_remove(struct host *host, struct host_port *hp)
 bool
 host_port_can_change(const struct host_port *hp, const struct config_port *is)
 {
-	return hp->is.nic == is->nic && hp->is.queues == is->queues && hp->is.txqueuelen == is->txqueuelen &&
-	       strcmp(hp->is.netns, is->netns) == 0 && strcmp(hp->is.interface, is->interface) == 0;
-}
-
-static bool
-same_interface(const struct config_port *a, const struct config_port *b)
-{
-	return a->mtu == b->mtu && a->has_mac == b->has_mac && mac_equal(&a->mac, &b->mac) &&
-	       a->n_addresses == b->n_addresses &&
-	       memcmp(a->address, b->address, a->n_addresses * sizeof(a->address[0])) == 0;
+	return hp->is.nic == is->nic && hp->medium->can_change(&hp->is, is);
 }
 
 static bool
@@ -277,8 +258,8 @@ host_port_readdresses(const struct host_port *hp, const struct config_port *is)
 }
 
 /*
- * The address that the interface is to be given: zero, to leave it, when the configured one stays as it is (the interface may
- * have taken an uplink's over).
+ * The address that the NIC is to be given: zero, to leave it, when the configured one stays as it is (a host vNIC may have taken
+ * an uplink's over).
  */
 static struct mac
 mac_change(const struct host_port *hp, const struct config_port *is)
@@ -291,41 +272,36 @@ mac_change(const struct host_port *hp, const struct config_port *is)
 int
 host_port_change(struct host_port *hp, const struct config_port *is, struct err *err)
 {
-	bool interface_differs = !same_interface(&hp->is, is), vlan_differs = !same_vlan(&hp->is.vlan, &is->vlan);
+	bool nic_differs = !hp->medium->is_same(&hp->is, is), vlan_differs = !same_vlan(&hp->is.vlan, &is->vlan);
 	struct config_port was = hp->is;
-	struct mac mac, had;
-	struct keep_tap want;
+	struct mac mac = mac_change(hp, is), had = hp->mac;
 	struct port_conf conf;
-	int ret;
+	int ret = 0;
 
-	if (hp->tap == NULL) { /* takes effect when the interface is there again */
+	if (hp->nic == NULL) { /* takes effect when it is there again */
 		hp->is = *is;
+		hp->mac = is->has_mac ? is->mac : had;
 		return 0;
 	}
-	had = hp->tap->mac;
-	mac = mac_change(hp, is);
-	if (interface_differs) {
-		interface_wanted(is, &mac, &want);
-		ret = tap_change(hp->tap, &want, err);
-		if (ret < 0) {
-			err_prefix(err, "port '%s' unchanged", hp->is.name);
-			return ret;
-		}
+	if (nic_differs)
+		ret = hp->medium->change(hp, is, &mac, err);
+	if (ret < 0) {
+		err_prefix(err, "port '%s' unchanged", hp->is.name);
+		return ret;
 	}
-	rights(is, &hp->tap->mac, &conf);
+	rights(is, &hp->mac, &conf);
 	ret = port_set_conf(&hp->port, &conf);
 	if (ret < 0) {
-		if (interface_differs) {
-			interface_wanted(&was, &had, &want);
-			tap_change(hp->tap, &want, NULL);
-		}
+		if (nic_differs)
+			hp->medium->change(hp, &was, &had, NULL);
+		hp->mac = had;
 		return err_set(err, ret,
 			       "port '%s' unchanged: another port of the switch has this MAC address on "
 			       "this VLAN",
 			       hp->is.name);
 	}
 	hp->is = *is;
-	if (interface_differs || vlan_differs || was.vmq_weight != is->vmq_weight)
+	if (nic_differs || vlan_differs || was.vmq_weight != is->vmq_weight)
 		return rejoin(hp, err);
 	return 0;
 }
@@ -333,15 +309,15 @@ host_port_change(struct host_port *hp, const struct config_port *is, struct err 
 int
 host_port_set_mac(struct host_port *hp, const struct mac *mac, struct err *err)
 {
-	struct mac had = hp->tap->mac;
+	struct mac had = hp->mac;
 	struct port_conf conf;
 	int ret;
 
-	hp->tap->mac = *mac;
+	hp->mac = *mac;
 	rights(&hp->is, mac, &conf);
 	ret = port_set_conf(&hp->port, &conf);
 	if (ret < 0) {
-		hp->tap->mac = had;
+		hp->mac = had;
 		return err_set(err, ret, "port '%s': another port of the switch has its MAC address", hp->is.name);
 	}
 	return rejoin(hp, err);
@@ -350,42 +326,31 @@ host_port_set_mac(struct host_port *hp, const struct mac *mac, struct err *err)
 void
 host_port_tend(struct host *host, struct host_port *hp)
 {
-	struct keep_tap want;
 	struct mac mac;
 	struct err err;
+	char place[PLACE_LEN];
 
-	if (hp->tap != NULL && tap_is_gone(hp->tap)) {
-		hp->member.mac = hp->tap->mac; /* the address it shall have again */
-		close_interface(hp);
-		log_warn("interface went away port=%s interface=%s netns=%s", hp->is.name, hp->is.interface,
-			 hp->is.netns);
+	if (hp->nic != NULL && hp->medium->is_gone(hp)) {
+		close_nic(hp);
+		hp->mac = hp->is.has_mac ? hp->is.mac : hp->mac; /* it shall have it again */
+		log_warn("interface went away port=%s %s", hp->is.name,
+			 hp->medium->place(&hp->is, place, sizeof(place)));
 	}
-	if (hp->tap != NULL || clock_ns() < hp->retry_ns)
+	if (hp->nic != NULL || clock_ns() < hp->retry_ns)
 		return;
 	hp->retry_ns = clock_ns() + RETRY_NS;
-	mac = hp->is.has_mac ? hp->is.mac : hp->member.mac;
-	interface_wanted(&hp->is, &mac, &want);
-	hp->tap = tap_open(&want, &hp->port, host->toeplitz, &err);
-	if (hp->tap == NULL) {
+	mac = hp->mac;
+	if (hp->medium->open(host, hp, &mac, &err) < 0) {
 		log_debug("interface cannot be opened again port=%s reason=\"%s\"", hp->is.name, err.msg);
 		return;
 	}
-	for (unsigned i = 0; i < hp->n_queues; i++)
-		queue_set_source(hp->queues[i], QUEUE_FROM_SENDER, &hp->tap->queue[i].source);
-	atomic_store_explicit(&hp->port.sink, &hp->tap->sink, memory_order_release);
-	if (host_port_set_mac(hp, &hp->tap->mac, &err) < 0)
+	if (host_port_set_mac(hp, &hp->mac, &err) < 0)
 		log_warn("interface is there again, but: %s", err.msg);
-	log_info("interface is there again port=%s interface=%s netns=%s", hp->is.name, hp->is.interface, hp->is.netns);
+	log_info("interface is there again port=%s %s", hp->is.name, hp->medium->place(&hp->is, place, sizeof(place)));
 }
 
 const char *
 host_port_state(const struct host_port *hp)
 {
-	struct keep_link_stats stats;
-
-	if (hp->tap == NULL)
-		return "gone";
-	if (keep_link_stats(hp->is.netns, hp->is.interface, &stats, NULL) < 0)
-		return "unknown";
-	return stats.up ? "up" : "down";
+	return hp->nic != NULL ? hp->medium->state(hp) : "gone";
 }

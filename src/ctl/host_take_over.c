@@ -7,12 +7,13 @@
 
 #include "base/log.h"
 
-/* The first port of the host's own namespace on a switch. */
+/* The first interface in the host's own namespace on a switch. */
 static struct host_port *
 host_vnic(const struct host *host, const struct host_switch *hs)
 {
 	for (unsigned i = 0; i < host->n_ports; i++)
-		if (host->ports[i]->on == hs && host->ports[i]->is.netns[0] == '\0')
+		if (host->ports[i]->on == hs && host->ports[i]->is.nic == NIC_TAP &&
+		    host->ports[i]->is.netns[0] == '\0')
 			return host->ports[i];
 	return NULL;
 }
@@ -53,7 +54,7 @@ take_over(struct host *host, struct host_switch *hs, struct err *err)
 
 	if (vnic == NULL)
 		return no_vnic(hs, err);
-	if (vnic->tap == NULL)
+	if (vnic->nic == NULL)
 		return err_set(err, -ENODEV, "port '%s': its interface is gone", vnic->is.name);
 	ret = keep_link_show(hs->adapter_is.arg, NULL, &link, err);
 	if (ret == 0)
@@ -62,7 +63,7 @@ take_over(struct host *host, struct host_switch *hs, struct err *err)
 		return ret;
 	snprintf(host->taken_over, sizeof(host->taken_over), "%.15s", hs->adapter_is.arg);
 	host->vnic = vnic;
-	host->vnic_mac = vnic->tap->mac;
+	host->vnic_mac = vnic->mac;
 	/* The address that the wire knows is the host vNIC's from now on. */
 	ret = host_port_set_mac(vnic, &link.mac, err);
 	if (ret < 0) {
@@ -102,7 +103,7 @@ host_give_back(struct host *host)
 	else
 		log_info("host vNIC gave the uplink's addresses back port=%s uplink=%s", host->vnic->is.name,
 			 host->taken_over);
-	if (host->vnic->tap != NULL)
+	if (host->vnic->nic != NULL)
 		host_port_set_mac(host->vnic, &host->vnic_mac, NULL);
 	host->taken_over[0] = '\0';
 	host->vnic = NULL;

@@ -23,13 +23,6 @@ vlan_of(const struct config_vlan *vlan)
 	}
 }
 
-/* While its interface is away a port has the address that it shall have again. */
-static json_t *
-mac_of(const struct host_port *hp)
-{
-	return json_mac(hp->tap != NULL ? &hp->tap->mac : hp->is.has_mac ? &hp->is.mac : &hp->member.mac);
-}
-
 static json_t *
 port_row(const struct host_port *hp)
 {
@@ -38,8 +31,8 @@ port_row(const struct host_port *hp)
 	vport_sum(&hp->vport, &books);
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:i, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:s}", "name",
 			 hp->is.name, "switch", hp->on->is.name, "nic", "tap", "path", "synthetic", "state",
-			 host_port_state(hp), "mac", mac_of(hp), "vlan", (int)vlan_of(&hp->is.vlan), "vlan_mode",
-			 vlan_mode_names[hp->is.vlan.mode], "queues", (int)hp->n_queues, "rx_packets",
+			 host_port_state(hp), "mac", json_mac(&hp->mac), "vlan", (int)vlan_of(&hp->is.vlan),
+			 "vlan_mode", vlan_mode_names[hp->is.vlan.mode], "queues", (int)hp->n_queues, "rx_packets",
 			 (json_int_t)books.tx_packets, "rx_bytes", (json_int_t)books.tx_bytes, "tx_packets",
 			 (json_int_t)books.rx_packets, "tx_bytes", (json_int_t)books.rx_bytes, "drops",
 			 (json_int_t)(books.rx_dropped + books.tx_dropped), "ipsec", "none");

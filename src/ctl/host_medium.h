@@ -1,0 +1,39 @@
+#ifndef CTL_HOST_MEDIUM_H
+#define CTL_HOST_MEDIUM_H
+/*
+ * host_medium.h - what can stand behind a port: one struct host_medium for each `nic` of the configuration.
+ *
+ * host_port.c knows the port: queues, place on the switch, filter. A medium knows the NIC: where frames come from and go to,
+ * its address, its MTU. Control thread only.
+ */
+#include "ctl/host.h"
+
+struct host_medium {
+	/*
+	 * Brings the NIC there, with the address mac (zero: as it likes): hp->nic, hp->mac, a source for each of hp->queues, and
+	 * hp->port.sink. Returns 0, or -errno and err with nothing left.
+	 */
+	int (*open)(struct host *host, struct host_port *hp, const struct mac *mac, struct err *err);
+
+	/* Its mirror; hp->nic may be NULL. The sink is the port's no more, but lanes may still hold it. Leaves hp->mac. */
+	void (*close)(struct host_port *hp);
+
+	/* Whether the NIC went away by itself, and is to be closed and opened again; once in every host_tend. */
+	bool (*is_gone)(struct host_port *hp);
+
+	/* Whether a NIC that is there can become what `to` says, and whether there is anything to do for it. */
+	bool (*can_change)(const struct config_port *from, const struct config_port *to);
+	bool (*is_same)(const struct config_port *from, const struct config_port *to);
+
+	/* Does it, and gives it the address mac (zero: leave it); sets hp->mac. Returns 0, or -errno and err with all as before. */
+	int (*change)(struct host_port *hp, const struct config_port *to, const struct mac *mac, struct err *err);
+
+	/* "up", or why not, of a NIC that is there. */
+	const char *(*state)(const struct host_port *hp);
+
+	/* What the log says about its coming and going: "interface=eth0 netns=vm1". Writes size bytes with NUL; returns out. */
+	const char *(*place)(const struct config_port *is, char *out, size_t size);
+};
+
+extern const struct host_medium host_medium_tap;
+#endif
