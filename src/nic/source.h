@@ -29,11 +29,14 @@ struct source_ops {
 	 * Called between arming and sleeping, after a full fence.
 	 */
 	bool (*pending)(struct source *s);
+	/* Asks whoever fills the source to kick its descriptor from now on. NULL: nothing to ask. The caller fences, and looks once more. */
+	void (*arm)(struct source *s);
 };
 
 struct source {
 	const struct source_ops *ops;
 	int fd;     /* level-triggered in the owner's epoll while there is something to take; -1: memory, see pending */
+	unsigned slots; /* packets that the medium holds before its sender finds it full; 0: not known */
 	void *port; /* struct port of the switch that its frames enter */
 	_Atomic bool
 		ready; /* a descriptor that epoll reported and take has not emptied. Owning worker, but a late event of a former owner may set it: harmless, one empty look */
@@ -45,6 +48,7 @@ source_init(struct source *s, const struct source_ops *ops, int fd, void *port)
 {
 	s->ops = ops;
 	s->fd = fd;
+	s->slots = 0;
 	s->port = port;
 	atomic_init(&s->ready, fd >= 0); /* one unconditional look */
 	atomic_init(&s->dead, false);
