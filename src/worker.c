@@ -87,7 +87,7 @@ worker_source(struct worker *w, struct queue *q, struct source *s)
 static bool
 worth_a_look(struct source *s)
 {
-	return s != NULL && (s->fd < 0 ? s->ops->pending(s) : atomic_load_explicit(&s->ready, memory_order_relaxed));
+	return s != NULL && source_has_work(s);
 }
 
 static unsigned
@@ -150,8 +150,8 @@ mark_ready(struct worker *w, const struct epoll_event *events, int n)
 		for (int k = 0; q != NULL && k < QUEUE_SOURCES; k++) {
 			struct source *s = atomic_load_explicit(&q->source[k], memory_order_acquire);
 
-			if (s == NULL || s->fd < 0)
-				continue;
+			if (s == NULL || s->fd < 0 || s->ops->pending != NULL)
+				continue; /* memory is looked at in any case */
 			if (atomic_load_explicit(&s->dead, memory_order_relaxed))
 				epoll_ctl(w->p->epfd, EPOLL_CTL_DEL, s->fd, NULL); /* or it reports for ever */
 			else if (!atomic_exchange_explicit(&s->ready, true, memory_order_relaxed))

@@ -240,7 +240,7 @@ queue_move_by_hand(void *ctx, const json_t *params, json_t **result, struct err 
 	from = queue_processor(q);
 	ret = queue_move(q, (unsigned)to);
 	if (ret < 0)
-		return err_set(err, ret, "out of memory");
+		return err_set(err, ret, "queue %u cannot be moved: %s", q->id, strerror(-ret));
 	*result = json_pack("{s:i, s:i, s:b}", "queue", (int)q->id, "processor", (int)to, "changed",
 			    from != (unsigned)to);
 	return result_done(result, err);

@@ -90,9 +90,11 @@ place(struct host_port *hp, struct err *err)
 		return ret;
 	}
 	processor = least_loaded();
-	for (unsigned i = 0; i < hp->n_queues; i++)
-		if (queue_move(hp->queues[i], processor) < 0)
-			return err_set(err, -ENOMEM, "port '%s': no memory to place its queues", hp->is.name);
+	for (unsigned i = 0; i < hp->n_queues; i++) {
+		ret = queue_move(hp->queues[i], processor);
+		if (ret < 0)
+			return err_set(err, ret, "port '%s': cannot place its queues: %s", hp->is.name, strerror(-ret));
+	}
 	return 0;
 }
 

@@ -41,37 +41,71 @@ owner_of(const struct queue *q)
 	return p < n_processors ? processors[p] : NULL;
 }
 
-static void
-watch(const struct processor *p, const struct queue *q, const struct source *s, bool on)
+static bool
+is_watched(const struct source *s)
+{
+	return s != NULL && s->fd >= 0 && !atomic_load(&((struct source *)(uintptr_t)s)->dead);
+}
+
+/* Puts s's descriptor into p's epoll. Returns 0 or -errno: -EPERM for what cannot be polled, a regular file. */
+static int
+watch(const struct processor *p, const struct queue *q, const struct source *s)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.u32 = q->id };
 
-	/* An error means that the descriptor is dead already: the worker that reads it says so. */
-	if (p != NULL && s != NULL && s->fd >= 0 && !atomic_load(&s->dead))
-		epoll_ctl(p->epfd, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, s->fd, &event);
+	if (p == NULL || !is_watched(s))
+		return 0;
+	if (s->ops->pending != NULL)
+		event.events |= EPOLLET; /* a hint that nobody reads */
+	return epoll_ctl(p->epfd, EPOLL_CTL_ADD, s->fd, &event) < 0 ? -errno : 0;
 }
 
 static void
-watch_all(const struct processor *p, struct queue *q, bool on)
+unwatch(const struct processor *p, const struct source *s)
 {
-	for (int i = 0; i < QUEUE_SOURCES; i++)
-		watch(p, q, atomic_load(&q->source[i]), on);
+	/* It is not there when the worker found it dead and took it out. */
+	if (p != NULL && s != NULL && s->fd >= 0)
+		epoll_ctl(p->epfd, EPOLL_CTL_DEL, s->fd, NULL);
 }
 
-struct source *
+static void
+unwatch_all(const struct processor *p, struct queue *q, int n)
+{
+	for (int i = 0; i < n; i++)
+		unwatch(p, atomic_load(&q->source[i]));
+}
+
+static int
+watch_all(const struct processor *p, struct queue *q)
+{
+	for (int i = 0; i < QUEUE_SOURCES; i++) {
+		int err = watch(p, q, atomic_load(&q->source[i]));
+
+		if (err < 0) {
+			unwatch_all(p, q, i);
+			return err;
+		}
+	}
+	return 0;
+}
+
+int
 queue_set_source(struct queue *q, enum queue_source which, struct source *s)
 {
 	struct processor *p = owner_of(q);
 	struct source *former = atomic_load(&q->source[which]);
+	int err;
 
-	watch(p, q, former, false);
+	unwatch(p, former);
+	err = watch(p, q, s);
+	if (err < 0)
+		s = NULL;
 	atomic_store_explicit(&q->source[which], s, memory_order_release);
-	watch(p, q, s, true);
 	if (former != NULL)
 		qsbr_synchronize();
 	if (p != NULL && s != NULL)
 		processor_look(p);
-	return former;
+	return err;
 }
 
 /* p's list with q added or taken out; the old one is freed after a grace period. */
@@ -116,22 +150,28 @@ queue_move(struct queue *q, unsigned to)
 	unsigned from = queue_processor(q);
 	struct processor *old = owner_of(q);
 	struct processor *next = to < n_processors ? processors[to] : NULL;
+	int err;
 
 	if (next == NULL && to != PROCESSOR_NONE)
 		return -EINVAL;
 	if (next == old)
 		return 0;
-	if (next != NULL && list_change(next, q, true) < 0)
+	/* What can fail comes first: a worker that is not the owner passes on. */
+	err = watch_all(next, q);
+	if (err < 0)
+		return err;
+	if (next != NULL && list_change(next, q, true) < 0) {
+		unwatch_all(next, q, QUEUE_SOURCES);
 		return -ENOMEM;
+	}
 	change_owner(q, from, to);
-	watch_all(old, q, false);
-	watch_all(next, q, true);
+	unwatch_all(old, q, QUEUE_SOURCES);
 	if (next != NULL) {
 		/* Events that the old epoll had reported are not lost: one unconditional look. */
 		for (int i = 0; i < QUEUE_SOURCES; i++) {
 			struct source *s = atomic_load(&q->source[i]);
 
-			if (s != NULL && s->fd >= 0)
+			if (s != NULL && s->fd >= 0 && s->ops->pending == NULL)
 				atomic_store(&s->ready, true);
 		}
 		processor_look(next);

@@ -45,12 +45,17 @@ extern struct queue *_Atomic queue_table[QUEUES_MAX];
 /* A queue that stands nowhere and has no sources. NULL when there are QUEUES_MAX or no memory. Control. */
 struct queue *queue_new(struct vport *vport, unsigned index);
 
-/* Puts s (NULL: none) into q, and its descriptor into the owner's epoll. Returns the former one, which no worker uses any more when this returns, or NULL. Control. */
-struct source *queue_set_source(struct queue *q, enum queue_source which, struct source *s);
+/*
+ * Puts s (NULL: none) into q, and its descriptor into the owner's epoll. Returns 0; or -errno when that one cannot be watched, and q
+ * has no such source then: -EPERM for a regular file, -EEXIST, -ELOOP, -ENOMEM, -ENOSPC (epoll_ctl(2)). What a queue without a
+ * processor gets is not looked at before queue_move. In any case no worker uses the former source any more when this returns. Control.
+ */
+int queue_set_source(struct queue *q, enum queue_source which, struct source *s);
 
 /*
- * Moves q to processor `to` (PROCESSOR_NONE: off all) and wakes the new one. Returns 0, -EINVAL for a processor that does not
- * exist, -ENOMEM (q stays). After a return with 0 the old worker does not touch q any more. Control.
+ * Moves q to processor `to` (PROCESSOR_NONE: off all, which cannot fail) and wakes the new one. Returns 0; or, with q where it was,
+ * -EINVAL for a processor that does not exist, -ENOMEM, or what queue_set_source says of a descriptor. After a return with 0
+ * the old worker does not touch q any more. Control.
  */
 int queue_move(struct queue *q, unsigned to);
 

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/qsbr.h"
@@ -152,7 +153,7 @@ a_descriptor_is_watched_where_its_queue_stands(void **state)
 	q = open_queue();
 	source_init(&source, &none, fd, NULL);
 	assert_true(atomic_load(&source.ready));
-	assert_null(queue_set_source(q, QUEUE_FROM_SENDER, &source));
+	assert_int_equal(queue_set_source(q, QUEUE_FROM_SENDER, &source), 0);
 	assert_int_equal(events_of(0, &id) + events_of(1, &id), 0);
 	assert_int_equal(queue_move(q, 0), 0);
 	assert_int_equal(events_of(0, &id), 1);
@@ -166,10 +167,10 @@ a_descriptor_is_watched_where_its_queue_stands(void **state)
 	assert_int_equal(queue_move(q, PROCESSOR_NONE), 0);
 	assert_int_equal(events_of(1, &id), 0);
 	assert_int_equal(queue_move(q, 0), 0);
-	assert_ptr_equal(queue_set_source(q, QUEUE_FROM_SENDER, NULL), &source);
+	assert_int_equal(queue_set_source(q, QUEUE_FROM_SENDER, NULL), 0);
 	assert_int_equal(events_of(0, &id), 0);
 	assert_int_equal(write(fd, &one, sizeof(one)), sizeof(one));
-	assert_null(queue_set_source(q, QUEUE_FROM_SENDER, &source));
+	assert_int_equal(queue_set_source(q, QUEUE_FROM_SENDER, &source), 0);
 	assert_int_equal(events_of(0, &id), 1);
 	queue_free(q);
 	assert_int_equal(events_of(0, &id), 0);
@@ -196,6 +197,96 @@ a_dead_descriptor_is_not_watched_again(void **state)
 	assert_int_equal(queue_move(q, 1), 0);
 	assert_int_equal(events_of(0, &id) + events_of(1, &id), 0);
 	queue_free(q);
+	close(fd);
+	test_processors_close();
+}
+
+static bool
+never(struct source *s)
+{
+	return false;
+}
+
+static const struct source_ops memory_ops = { .pending = never };
+
+/* Memory with a descriptor: each kick is an event, though nobody ever reads one. */
+static void
+a_kick_is_a_hint_that_nobody_reads(void **state)
+{
+	struct source source;
+	uint64_t one = 1;
+	uint32_t id = 0;
+	struct queue *q;
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+
+	test_processors_open(2, 0);
+	q = open_queue();
+	source_init(&source, &memory_ops, fd, NULL);
+	assert_false(atomic_load(&source.ready));
+	assert_int_equal(queue_move(q, 0), 0);
+	assert_int_equal(queue_set_source(q, QUEUE_FROM_SENDER, &source), 0);
+	assert_int_equal(events_of(0, &id), 0);
+	for (unsigned kicks = 0; kicks < 3; kicks++) {
+		assert_int_equal(write(fd, &one, sizeof(one)), sizeof(one));
+		assert_int_equal(events_of(0, &id), 1);
+		assert_int_equal(id, q->id);
+		assert_int_equal(events_of(0, &id), 0); /* one kick, one event */
+	}
+	/* The new processor may have missed the last ones: it is told once. */
+	assert_int_equal(queue_move(q, 1), 0);
+	assert_int_equal(events_of(1, &id), 1);
+	assert_int_equal(events_of(1, &id), 0);
+	assert_int_equal(write(fd, &one, sizeof(one)), sizeof(one));
+	assert_int_equal(events_of(0, &id), 0);
+	assert_int_equal(events_of(1, &id), 1);
+	assert_false(atomic_load(&source.ready)); /* it is memory, wherever it goes */
+	assert_int_equal(queue_set_source(q, QUEUE_FROM_SENDER, NULL), 0);
+	assert_int_equal(write(fd, &one, sizeof(one)), sizeof(one));
+	assert_int_equal(events_of(1, &id), 0);
+	queue_free(q);
+	close(fd);
+	test_processors_close();
+}
+
+/* epoll_ctl(2): EPERM, the target file does not support epoll; EEXIST, it is there already. */
+static void
+a_descriptor_that_cannot_be_watched_is_refused(void **state)
+{
+	struct source file, good, again;
+	uint32_t id = 0;
+	struct queue *q;
+	int file_fd = memfd_create("fl", MFD_CLOEXEC), fd = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC);
+
+	test_processors_open(2, 0);
+	q = open_queue();
+	source_init(&file, &memory_ops, file_fd, NULL);
+	source_init(&good, &memory_ops, fd, NULL);
+	source_init(&again, &memory_ops, fd, NULL);
+	assert_int_equal(queue_move(q, 0), 0);
+	assert_int_equal(queue_set_source(q, QUEUE_FROM_SENDER, &good), 0);
+	assert_int_equal(events_of(0, &id), 1);
+	/* Refused, and the former one is gone all the same: its owner frees it. */
+	assert_int_equal(queue_set_source(q, QUEUE_FROM_SENDER, &file), -EPERM);
+	assert_null(atomic_load(&q->source[QUEUE_FROM_SENDER]));
+	assert_int_equal(events_of(0, &id), 0);
+	/* Twice in one queue; the first one stays. */
+	assert_int_equal(queue_set_source(q, QUEUE_FROM_SENDER, &good), 0);
+	assert_int_equal(queue_set_source(q, QUEUE_FROM_WIRE, &again), -EEXIST);
+	assert_null(atomic_load(&q->source[QUEUE_FROM_WIRE]));
+	assert_int_equal(events_of(0, &id), 1);
+	/* Given while the queue stood nowhere: it cannot be placed, and nothing of it stays behind. */
+	assert_int_equal(queue_move(q, PROCESSOR_NONE), 0);
+	assert_int_equal(queue_set_source(q, QUEUE_FROM_WIRE, &file), 0);
+	assert_int_equal(queue_move(q, 1), -EPERM);
+	assert_int_equal(queue_processor(q), PROCESSOR_NONE);
+	assert_false(stands_on(q, 1));
+	assert_int_equal(events_of(1, &id), 0);
+	/* A dead one is not watched, so it cannot be in the way. */
+	atomic_store(&file.dead, true);
+	assert_int_equal(queue_move(q, 1), 0);
+	assert_int_equal(events_of(1, &id), 1);
+	queue_free(q);
+	close(file_fd);
 	close(fd);
 	test_processors_close();
 }
@@ -340,10 +431,10 @@ move_about(void)
 			struct source *s;
 
 			q = numbers[i % QUEUES].queue;
-			s = queue_set_source(q, QUEUE_FROM_SENDER, NULL);
-
+			s = atomic_load(&q->source[QUEUE_FROM_SENDER]);
+			assert_int_equal(queue_set_source(q, QUEUE_FROM_SENDER, NULL), 0);
 			assert_int_equal(atomic_load(&((struct numbers *)s)->inside), 0);
-			assert_null(queue_set_source(q, QUEUE_FROM_SENDER, s));
+			assert_int_equal(queue_set_source(q, QUEUE_FROM_SENDER, s), 0);
 		}
 	}
 }
@@ -387,6 +478,8 @@ main(void)
 		cmocka_unit_test(ids_are_bounded_and_used_again),
 		cmocka_unit_test(a_descriptor_is_watched_where_its_queue_stands),
 		cmocka_unit_test(a_dead_descriptor_is_not_watched_again),
+		cmocka_unit_test(a_kick_is_a_hint_that_nobody_reads),
+		cmocka_unit_test(a_descriptor_that_cannot_be_watched_is_refused),
 		cmocka_unit_test(whoever_gets_a_queue_or_a_source_is_woken),
 		cmocka_unit_test(only_an_armed_processor_is_woken_and_once),
 		cmocka_unit_test(no_two_workers_meet_in_a_queue_that_moves),

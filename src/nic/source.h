@@ -4,8 +4,14 @@
  * source.h - a source queue: where frames come from (a TAP's read side, a guest's transmit ring, what the front end
  * sorted for a vport), as the worker of its processor sees it.
  *
- * A source belongs to one queue, and through it to one processor at a time. All operations are called by the worker
- * that has marked the queue busy; `pending` also while it arms.
+ * A source belongs to one queue, and through it to one processor at a time. Its operations are called by the worker that
+ * has marked the queue busy; `pending` at any time by the worker whose queue it is or was a moment ago.
+ *
+ *	                 pending    fd       who says that there is something
+ *	a descriptor     NULL       >= 0     epoll, level-triggered: `ready`
+ *	memory, ours     set        -1       whoever fills it calls queue_kick
+ *	memory, a guest's  set      >= 0     the guest kicks an eventfd once it was asked to (arm)
+ *	the same, mute   set        -1       nobody: its worker looks once a millisecond
  */
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -19,30 +25,40 @@ struct source_ops {
 	/*
 	 * Takes up to PKT_BURST frames in ring order into lane->burst: hdr, hdr_len, skip, len, segs, n_segs, claim,
 	 * cookie of each. Returns how many, 0 when there is nothing. A frame that cannot even be shown is the source's
-	 * to count and to skip.
+	 * to count and to skip. A source that was armed stops asking for kicks here: its worker looks by itself from
+	 * now on, until it arms again.
 	 */
 	unsigned (*take)(struct source *s, struct lane *lane);
 	/* Gives the buffers of the last take back, in ring order. NULL when there are none to give. */
 	void (*give)(struct source *s, struct lane *lane);
 	/*
-	 * Whether a take would find something. Sources with a descriptor need none: epoll looks for them.
-	 * Called between arming and sleeping, after a full fence.
+	 * Whether a take would make progress; NULL: a descriptor, epoll looks for it. It changes nothing, since the queue
+	 * may have another worker by now, and false for ever once the medium is broken: a worker with something pending does
+	 * not sleep.
 	 */
 	bool (*pending)(struct source *s);
-	/* Asks whoever fills the source to kick its descriptor from now on. NULL: nothing to ask. The caller fences, and looks once more. */
+	/*
+	 * Asks whoever fills the source to kick its descriptor from now on; a full fence and a look at pending follow. NULL:
+	 * there is nothing to ask. May be called twice in a row.
+	 */
 	void (*arm)(struct source *s);
 };
 
 struct source {
 	const struct source_ops *ops;
-	int fd;     /* level-triggered in the owner's epoll while there is something to take; -1: memory, see pending */
-	unsigned slots; /* packets that the medium holds before its sender finds it full; 0: not known */
-	void *port; /* struct port of the switch that its frames enter */
+	/*
+	 * In the owner's epoll. Without pending: level-triggered, for take to read. With pending: an eventfd that is a hint and
+	 * no more, edge-triggered and never read, so that one which is kicked without end costs no more than the looks.
+	 */
+	int fd;
+	unsigned slots; /* packets that the medium holds before its sender finds it full; 0: unknown */
+	void *port;     /* struct port of the switch that its frames enter */
 	_Atomic bool
 		ready; /* a descriptor that epoll reported and take has not emptied. Owning worker, but a late event of a former owner may set it: harmless, one empty look */
 	_Atomic bool dead; /* the medium is gone (interface deleted): no more looks; control tells and repairs */
 };
 
+/* slots is 0 afterwards. */
 static inline void
 source_init(struct source *s, const struct source_ops *ops, int fd, void *port)
 {
@@ -50,7 +66,21 @@ source_init(struct source *s, const struct source_ops *ops, int fd, void *port)
 	s->fd = fd;
 	s->slots = 0;
 	s->port = port;
-	atomic_init(&s->ready, fd >= 0); /* one unconditional look */
+	atomic_init(&s->ready, ops->pending == NULL && fd >= 0); /* one unconditional look */
 	atomic_init(&s->dead, false);
+}
+
+/* Whether a take may find something. The worker whose queue it is, or was a moment ago. */
+static inline bool
+source_has_work(struct source *s)
+{
+	return s->ops->pending != NULL ? s->ops->pending(s) : atomic_load_explicit(&s->ready, memory_order_relaxed);
+}
+
+/* Whether it has someone to ask for kicks, but nothing to kick. */
+static inline bool
+source_is_mute(const struct source *s)
+{
+	return s->ops->arm != NULL && s->fd < 0;
 }
 #endif
