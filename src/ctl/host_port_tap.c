@@ -86,11 +86,11 @@ tap_nic_change(struct host_port *hp, const struct config_port *to, const struct 
 static const char *
 tap_nic_state(const struct host_port *hp)
 {
-	struct keep_link_stats stats;
+	bool up;
 
-	if (keep_link_stats(hp->is.netns, hp->is.interface, &stats, NULL) < 0)
+	if (keep_link_is_up(hp->is.netns, hp->is.interface, &up, NULL) < 0)
 		return "unknown";
-	return stats.up ? "up" : "down";
+	return up ? "up" : "down";
 }
 
 static const char *

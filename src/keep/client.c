@@ -99,12 +99,12 @@ keep_tap_set(const struct keep_tap *tap, struct err *err)
 }
 
 int
-keep_link_stats(const char *netns, const char *interface, struct keep_link_stats *out, struct err *err)
+keep_link_is_up(const char *netns, const char *interface, bool *up, struct err *err)
 {
 	struct ask a = { 0 };
-	int code = put(a.q.tap.netns, netns, err) ?: put(a.q.tap.interface, interface, err) ?: ask(&a, KEEP_LINK_STATS, 0, err);
+	int code = put(a.q.tap.netns, netns, err) ?: put(a.q.tap.interface, interface, err) ?: ask(&a, KEEP_LINK_IS_UP, 0, err);
 
-	*out = a.re.stats;
+	*up = a.re.link.up;
 	return code;
 }
 

@@ -79,24 +79,18 @@ int keep_tap_open(const struct keep_tap *tap, int *fds, struct mac *mac_out, str
  */
 int keep_tap_set(const struct keep_tap *tap, struct err *err);
 
-struct keep_link_stats {
-	uint64_t rx_packets, rx_bytes, rx_dropped, tx_packets, tx_bytes, tx_dropped;
-	bool up;
-	unsigned mtu;
-};
-/* The kernel's own counters of an interface. netns may be empty. */
-int keep_link_stats(const char *netns, const char *interface, struct keep_link_stats *out, struct err *err);
+/* Whether an interface is up. netns may be empty. */
+int keep_link_is_up(const char *netns, const char *interface, bool *up, struct err *err);
 
 struct keep_link {
 	unsigned ifindex;
 	struct mac mac;
 	unsigned mtu;
-	bool up, carrier;
+	bool up;
 	bool default_route;   /* an IPv4 or IPv6 default route leaves through it */
 	unsigned n_addresses; /* other than link-local */
 	bool has_caller;      /* carries the address given as caller, below */
 	bool enslaved;        /* to a bridge, bond or team */
-	char kind[16];        /* "veth", "tun", ... as rtnetlink's IFLA_INFO_KIND; empty for physical ones */
 };
 /*
  * What an uplink candidate in the daemon's own namespace is. caller: textual IP address (server side) of the user's own connection, or NULL.

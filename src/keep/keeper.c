@@ -15,7 +15,7 @@
 #define NEVER INT64_MAX
 
 static int (*const ops[KEEP_OPS])(struct keeper *, struct call *) = {
-	[KEEP_TAP_OPEN] = op_tap_open,   [KEEP_TAP_SET] = op_tap_set, [KEEP_LINK_STATS] = op_link_stats,
+	[KEEP_TAP_OPEN] = op_tap_open,   [KEEP_TAP_SET] = op_tap_set, [KEEP_LINK_IS_UP] = op_link_is_up,
 	[KEEP_LINK_SHOW] = op_link_show, [KEEP_LINK_UP] = op_link_up, [KEEP_TAKE_OVER] = op_take_over,
 	[KEEP_GIVE_BACK] = op_give_back, [KEEP_LISTEN] = op_listen,   [KEEP_SAVE_CONFIG] = op_save_config,
 };

@@ -238,7 +238,7 @@ static const struct hostile hostile[] = {
 	{ KEEP_TAP_SET, spoil_mtu_low, 0, 0 },
 	{ KEEP_TAP_SET, spoil_mtu_high, 0, 0 },
 	{ KEEP_TAP_SET, spoil_txqueuelen, 0, 0 },
-	{ KEEP_LINK_STATS, spoil_netns_path, 0, 0 },
+	{ KEEP_LINK_IS_UP, spoil_netns_path, 0, 0 },
 	{ KEEP_LINK_SHOW, spoil_caller, 0, 0 },
 	{ KEEP_LINK_UP, spoil_interface_end, 0, 0 },
 	{ KEEP_TAKE_OVER, spoil_to, 0, 0 },

@@ -41,9 +41,8 @@ static int
 link_cb(const struct nlmsghdr *h, void *arg)
 {
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(h);
-	struct rtnl_link_stats64 s = { 0 };
 	struct link *l = arg;
-	const struct nlattr *a, *b;
+	const struct nlattr *a;
 
 	mnl_attr_for_each(a, h, sizeof(*ifi))
 	{
@@ -57,22 +56,13 @@ link_cb(const struct nlmsghdr *h, void *arg)
 			l->show.mtu = mnl_attr_get_u32(a);
 		else if (type == IFLA_TXQLEN)
 			l->txqueuelen = mnl_attr_get_u32(a);
-		else if (type == IFLA_CARRIER)
-			l->show.carrier = *value;
 		else if (type == IFLA_MASTER)
 			l->show.enslaved = true;
 		else if (type == IFLA_IFALIAS)
 			snprintf(l->alias, sizeof(l->alias), "%.*s", (int)len, value);
-		else if (type == IFLA_STATS64)
-			memcpy(&s, value, len < sizeof(s) ? len : sizeof(s));
-		else if (type == IFLA_LINKINFO)
-			mnl_attr_for_each_nested(b, a) if (mnl_attr_get_type(b) == IFLA_INFO_KIND)
-				snprintf(l->show.kind, sizeof(l->show.kind), "%s", mnl_attr_get_str(b));
 	}
 	l->show.ifindex = (unsigned)ifi->ifi_index;
 	l->show.up = ifi->ifi_flags & IFF_UP;
-	l->stats = (struct keep_link_stats){ s.rx_packets, s.rx_bytes,   s.rx_dropped, s.tx_packets,
-					     s.tx_bytes,   s.tx_dropped, l->show.up,   l->show.mtu };
 	return MNL_CB_OK;
 }
 

@@ -21,7 +21,6 @@ struct messages {
 
 struct link { /* what RTM_GETLINK tells */
 	struct keep_link show;
-	struct keep_link_stats stats;
 	unsigned txqueuelen;
 	char alias[64];
 };
@@ -62,7 +61,7 @@ call_hold(struct call *c, int fd)
 
 int op_tap_open(struct keeper *k, struct call *c);
 int op_tap_set(struct keeper *k, struct call *c);
-int op_link_stats(struct keeper *k, struct call *c);
+int op_link_is_up(struct keeper *k, struct call *c);
 int op_link_show(struct keeper *k, struct call *c);
 int op_link_up(struct keeper *k, struct call *c);
 int op_take_over(struct keeper *k, struct call *c);

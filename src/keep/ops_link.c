@@ -11,12 +11,12 @@
 #include "keep/ops.h"
 
 int
-op_link_stats(struct keeper *k, struct call *c)
+op_link_is_up(struct keeper *k, struct call *c)
 {
 	struct link link = { 0 };
 	int code = ns_open(k, c, c->q.tap.netns, 0) ?: link_find(c, c->q.tap.interface, &link);
 
-	c->re.stats = link.stats;
+	c->re.link = link.show;
 	return code;
 }
 

@@ -42,7 +42,7 @@ keep_request_check(const struct keep_request *q, size_t len, unsigned n_fds)
 	    n_fds != (q->op == KEEP_SAVE_CONFIG ? 1 : 0))
 		return -EPROTO;
 	if ((q->op <= KEEP_TAP_SET && !tap_is_good(t)) ||
-	    (q->op <= KEEP_LINK_STATS && t->netns[0] && !name_is_good(t->netns, sizeof(t->netns))) ||
+	    (q->op <= KEEP_LINK_IS_UP && t->netns[0] && !name_is_good(t->netns, sizeof(t->netns))) ||
 	    (q->op <= KEEP_TAKE_OVER && !name_is_good(t->interface, sizeof(t->interface))) ||
 	    (q->op == KEEP_TAP_OPEN && (t->queues < 1 || t->queues > KEEP_TAP_QUEUES_MAX)) ||
 	    (q->op == KEEP_LINK_SHOW && q->caller.family && !prefix_is_good(&q->caller)) ||

@@ -14,11 +14,11 @@
 #define KEEP_NO_GID UINT32_MAX     /* as chown(2) has it */
 #define KEEP_CONFIG_MAX (1 << 20)  /* bytes; as the configuration's limit */
 
-/* In this order: what begins with TAP uses all of struct keep_tap, those to LINK_STATS its netns, to TAKE_OVER its interface. */
+/* In this order: what begins with TAP uses all of struct keep_tap, those to LINK_IS_UP its netns, to TAKE_OVER its interface. */
 enum keep_op {
 	KEEP_TAP_OPEN,
 	KEEP_TAP_SET,
-	KEEP_LINK_STATS,
+	KEEP_LINK_IS_UP,
 	KEEP_LINK_SHOW,
 	KEEP_LINK_UP,
 	KEEP_TAKE_OVER, /* interface: the uplink */
@@ -54,10 +54,9 @@ struct keep_reply {
 	uint32_t seq;
 	int32_t code; /* 0 or negative errno; descriptors come with 0 only */
 	enum keep_step step;
-	uint32_t index;               /* KEEP_AT_ADDRESS: which */
-	struct mac mac;               /* TAP_OPEN */
-	struct keep_link_stats stats; /* LINK_STATS */
-	struct keep_link link;        /* LINK_SHOW */
+	uint32_t index;        /* KEEP_AT_ADDRESS: which */
+	struct mac mac;        /* TAP_OPEN */
+	struct keep_link link; /* LINK_SHOW; LINK_IS_UP: no more of it than RTM_GETLINK tells */
 };
 
 /*

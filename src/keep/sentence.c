@@ -35,7 +35,7 @@ static const struct {
 static const char *const doing[KEEP_OPS] = {
 	[KEEP_TAP_OPEN] = "make interface",
 	[KEEP_TAP_SET] = "change interface",
-	[KEEP_LINK_STATS] = "read interface",
+	[KEEP_LINK_IS_UP] = "read interface",
 	[KEEP_LINK_SHOW] = "read interface",
 	[KEEP_LINK_UP] = "bring up interface",
 	[KEEP_TAKE_OVER] = "take over uplink",

@@ -34,7 +34,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must(size == sizeof(*q) && q->op < KEEP_OPS && n_fds == (q->op == KEEP_SAVE_CONFIG));
 		if (q->op <= KEEP_TAKE_OVER)
 			must_be_name(q->tap.interface, sizeof(q->tap.interface));
-		if (q->op <= KEEP_LINK_STATS)
+		if (q->op <= KEEP_LINK_IS_UP)
 			must_be_name(q->tap.netns, sizeof(q->tap.netns));
 		if (q->op == KEEP_TAKE_OVER)
 			must_be_name(q->to, sizeof(q->to));
