@@ -3,6 +3,7 @@
 /*
  * addr.h - MAC addresses and IP prefixes as text and bytes. Any thread.
  */
+#include <endian.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -57,7 +58,11 @@ mac_equal(const struct mac *a, const struct mac *b)
 static inline uint64_t
 mac_number(const uint8_t m[MAC_LEN])
 {
-	return (uint64_t)m[0] << 40 | (uint64_t)m[1] << 32 | (uint64_t)m[2] << 24 | (uint64_t)m[3] << 16 |
-	       (uint64_t)m[4] << 8 | m[5];
+	uint32_t high;
+	uint16_t low;
+
+	memcpy(&high, m, sizeof(high));
+	memcpy(&low, m + sizeof(high), sizeof(low));
+	return (uint64_t)be32toh(high) << 16 | be16toh(low);
 }
 #endif

@@ -88,7 +88,7 @@ write_error(int error)
 }
 
 static uint8_t
-write_frame(const struct tap *tap, const struct pkt *pkt, int tag)
+write_frame(const struct tap *tap, struct pkt *pkt, int tag)
 {
 	struct iovec span[PKT_SEGS_MAX + 1];
 	struct virtio_net_hdr header;

@@ -40,12 +40,14 @@ ports_type(const struct spread *s, const struct pkt *pkt)
 }
 
 uint32_t
-spread_hash(const struct spread *s, const struct pkt *pkt, uint8_t *type)
+spread_hash(const struct spread *s, struct pkt *pkt, uint8_t *type)
 {
 	uint8_t input[TOEPLITZ_INPUT_MAX];
 	size_t n;
 
 	*type = 0;
+	if (!pkt->ip_read)
+		pkt_read_ip(pkt);
 	if (pkt->ip_version == 0)
 		return 0;
 	n = pkt->ip_version == 4 ? 8 : 32;
@@ -63,7 +65,7 @@ spread_hash(const struct spread *s, const struct pkt *pkt, uint8_t *type)
 }
 
 unsigned
-spread_queue(const struct spread *s, const struct pkt *pkt)
+spread_queue(const struct spread *s, struct pkt *pkt)
 {
 	uint8_t type;
 

@@ -17,9 +17,9 @@ struct spread {
 /* Fills s for queues 0..n_queues-1, round robin over a table of at least 4 entries a queue (NDIS: 2 to 8 a processor). */
 void spread_init(struct spread *s, const struct toeplitz *toeplitz, unsigned n_queues);
 
-/* Hash of a parsed packet and the HASH_* type it was made by, 0 for both when none applies. Lanes. */
-uint32_t spread_hash(const struct spread *s, const struct pkt *pkt, uint8_t *type);
+/* Hash of a packet that was let pass and the HASH_* type it was made by, 0 for both when none applies. Lanes. */
+uint32_t spread_hash(const struct spread *s, struct pkt *pkt, uint8_t *type);
 
 /* Queue index for pkt. Lanes. */
-unsigned spread_queue(const struct spread *s, const struct pkt *pkt);
+unsigned spread_queue(const struct spread *s, struct pkt *pkt);
 #endif

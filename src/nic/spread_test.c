@@ -77,7 +77,7 @@ open_spread(struct spread *s, unsigned n_queues)
 }
 
 static void
-expect_hash(const struct spread *s, const struct pkt *pkt, uint32_t want, uint8_t want_type)
+expect_hash(const struct spread *s, struct pkt *pkt, uint32_t want, uint8_t want_type)
 {
 	uint8_t type = 0xee;
 

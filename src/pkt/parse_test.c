@@ -439,11 +439,68 @@ a_claim_outside_the_frame_is_not_finished(void **state)
 	assert_int_equal(pkt_claim_finish(bytes, 0, 0, 0), -1);
 }
 
+/* Frames that ask for nothing are let pass unread; read later they are what pkt_parse makes of them. */
+static void
+what_is_read_later_is_the_same(void **state)
+{
+	for (size_t i = 0; i < LEN(rows); i++) {
+		struct testplace at = testframe_make(&rows[i].f, frame);
+		struct pkt_claim claim = { .unchecked = i % 2 };
+		enum drop_reason why;
+		struct pkt now, later;
+
+		assert_int_equal(parse(&now, at.len, claim, &why), 0);
+		memset(&later, 0xdd, sizeof(later));
+		later.claim = claim;
+		testframe_load(&later, frame, at.len, segs, 0);
+		assert_int_equal(pkt_admit(&later, &why), 0);
+		assert_int_equal(later.ip_read, rows[i].f.tagged);
+		pkt_read_ip(&later);
+		assert_true(later.ip_read);
+		if (later.ip_version != now.ip_version || later.l4_proto != now.l4_proto ||
+		    later.fragment != now.fragment || later.l4_off != now.l4_off ||
+		    later.payload_off != now.payload_off)
+			fail_msg("%s: other headers", rows[i].name);
+		if (later.vid != now.vid || later.pcp != now.pcp || later.tagged != now.tagged ||
+		    later.len != now.len || later.hdr_len != now.hdr_len || later.csum != now.csum ||
+		    later.gso != now.gso || later.gso_ecn != now.gso_ecn)
+			fail_msg("%s: another frame", rows[i].name);
+	}
+}
+
+/* Whoever asks for something, and whatever is too short, is judged at once. */
+static void
+what_asks_for_something_is_read_at_once(void **state)
+{
+	static const struct testframe tcp = { .version = 4, .proto = 6, .payload = 3000, .partial = true };
+	struct testplace at = testframe_make(&tcp, frame);
+	enum drop_reason why;
+	struct pkt pkt;
+
+	pkt.claim = testframe_claim(&at, PKT_GSO_TCP4, 1448);
+	testframe_load(&pkt, frame, at.len, segs, 0);
+	assert_int_equal(pkt_admit(&pkt, &why), 0);
+	assert_true(pkt.ip_read);
+	assert_int_equal(pkt.gso, PKT_GSO_TCP4);
+	pkt.claim = (struct pkt_claim){ .csum_good = true };
+	testframe_load(&pkt, frame, at.len, segs, 0);
+	assert_int_equal(pkt_admit(&pkt, &why), 0);
+	assert_int_equal(pkt.csum, PKT_CSUM_GOOD);
+	pkt.claim = (struct pkt_claim){ 0 };
+	for (uint32_t len = 0; len < 14; len++) {
+		testframe_load(&pkt, frame, len, segs, 0);
+		assert_int_equal(pkt_admit(&pkt, &why), -1);
+		assert_int_equal(why, DROP_RUNT);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(headers_are_found_where_their_lengths_put_them),
+		cmocka_unit_test(what_is_read_later_is_the_same),
+		cmocka_unit_test(what_asks_for_something_is_read_at_once),
 		cmocka_unit_test(one_tag_is_taken_out),
 		cmocka_unit_test(a_second_tag_stays_in_the_frame),
 		cmocka_unit_test(broken_headers_are_plain_ethernet_unless_something_is_claimed),

@@ -61,6 +61,7 @@ struct pkt {
 	uint8_t pcp;
 	bool tagged; /* a tag was taken out of hdr */
 
+	bool ip_read;         /* the fields down to payload_off are filled: pkt_read_ip does it */
 	uint8_t ip_version;   /* 4, 6, or 0 for anything else; the IP header stands at ETH_HEADER_LEN in hdr */
 	uint8_t l4_proto;     /* IPPROTO_* that the IP headers name, of a fragment too; 0 when they break off */
 	bool fragment;        /* any fragment, the first one too: hashed by address pair */
@@ -76,6 +77,25 @@ struct pkt {
 	void *cookie;           /* the source's own: an mbuf, a descriptor head */
 };
 
+/*
+ * n <= PKT_HDR_MAX bytes, in moves of constant length: a call of memcpy costs as much as what it copies here. Some bytes are
+ * moved twice.
+ */
+static inline void
+pkt_copy_header(void *to, const void *from, uint32_t n)
+{
+	if (n >= 64) {
+		memcpy(to, from, 64);
+		if (n > 64)
+			memcpy((uint8_t *)to + n - 64, (const uint8_t *)from + n - 64, 64);
+	} else if (n >= 32) {
+		memcpy(to, from, 32);
+		memcpy((uint8_t *)to + n - 32, (const uint8_t *)from + n - 32, 32);
+	} else {
+		memcpy(to, from, n);
+	}
+}
+
 /* The header copy of a frame whose first len bytes lie at bytes: fills hdr, hdr_len, skip and len. */
 static inline void
 pkt_view(struct pkt *pkt, const void *bytes, uint32_t len)
@@ -83,7 +103,7 @@ pkt_view(struct pkt *pkt, const void *bytes, uint32_t len)
 	pkt->len = len;
 	pkt->hdr_len = (uint16_t)(len < PKT_HDR_MAX ? len : PKT_HDR_MAX);
 	pkt->skip = pkt->hdr_len;
-	memcpy(pkt->hdr, bytes, pkt->hdr_len);
+	pkt_copy_header(pkt->hdr, bytes, pkt->hdr_len);
 }
 
 /*
@@ -104,6 +124,31 @@ pkt_view(struct pkt *pkt, const void *bytes, uint32_t len)
  * After 1 and -1 pkt holds no packet.
  */
 int pkt_parse(struct pkt *pkt, enum drop_reason *why);
+
+/* Reads the IP and L4 headers of a packet that pkt_admit let pass without. */
+void pkt_read_ip(struct pkt *pkt);
+
+/*
+ * As pkt_parse, but a frame without tag that asks for nothing is let pass with its IP headers unread: most are only
+ * forwarded. Who wants them calls pkt_read_ip unless ip_read.
+ */
+static inline int
+pkt_admit(struct pkt *pkt, enum drop_reason *why)
+{
+	const uint8_t *type = &pkt->hdr[12]; /* behind the addresses */
+
+	if (pkt->hdr_len < 18 || (type[0] == 0x81 && type[1] == 0x00) || pkt->claim.csum || pkt->claim.csum_good ||
+	    pkt->claim.gso != PKT_GSO_NONE)
+		return pkt_parse(pkt, why);
+	pkt->vid = 0;
+	pkt->pcp = 0;
+	pkt->tagged = false;
+	pkt->ip_read = false;
+	pkt->csum = pkt->claim.unchecked ? PKT_CSUM_UNKNOWN : PKT_CSUM_NONE;
+	pkt->gso = PKT_GSO_NONE;
+	pkt->gso_ecn = false;
+	return 0;
+}
 
 /*
  * Finishes a checksum request (claim.csum) at any place inside a frame that lies in one writable buffer of ours

@@ -57,7 +57,7 @@ vlan_ingress(const struct port_conf *conf, struct pkt *pkt)
 }
 
 /* The tag that pkt leaves with towards a port, PKT_TAG_NONE, or NOT_MEMBER. */
-static int
+static inline int
 vlan_egress(const struct port_conf *conf, const struct pkt *pkt)
 {
 	switch (conf->vlan) {
@@ -112,7 +112,7 @@ ended(const struct port *in, unsigned lane, enum drop_reason why)
 }
 
 /*
- * Parse, source check, VLAN, learn, look up. Returns the destination's slot, TO_ALL, or TO_NOBODY: then it was counted.
+ * Source check, VLAN, learn, look up. Returns the destination's slot, TO_ALL, or TO_NOBODY: then it was counted.
  *
  * Learn before lookup: a frame that a station sends to itself must find that station on this port and be filtered, not
  * flooded (IEEE 802.1Q-2022, 8.7).
@@ -122,14 +122,9 @@ classify(struct lane *lane, struct port *in, const struct port_conf *conf, struc
 {
 	struct vswitch *sw = in->sw;
 	const struct mac *dst = (const struct mac *)&pkt->hdr[0], *src = (const struct mac *)&pkt->hdr[MAC_LEN];
-	enum drop_reason why;
 	uint64_t key;
-	int slot, parsed = pkt_parse(pkt, &why);
+	int slot;
 
-	if (unlikely(parsed > 0))
-		parsed = finish_and_parse(&lane->burst, pkt, &why);
-	if (unlikely(parsed != 0))
-		return ended(in, lane->id, why);
 	if (unlikely(mac_is_group(src) || mac_is_zero(src)))
 		return ended(in, lane->id, DROP_BAD_SOURCE);
 	if (conf->spoof_check && unlikely(!mac_equal(src, &conf->mac)))
@@ -148,6 +143,37 @@ classify(struct lane *lane, struct port *in, const struct port_conf *conf, struc
 		return TO_ALL;
 	if (unlikely((unsigned)slot == in->slot))
 		return ended(in, lane->id, DROP_SAME_PORT);
+	return slot;
+}
+
+/* What was found for the last frame with a known receiver; it holds for the next one of the same addresses and VLAN. */
+struct last {
+	uint8_t addrs[ETH_ADDRS_LEN];
+	uint16_t vid; /* behind vlan_ingress */
+	int slot;     /* TO_NOBODY: nothing is known */
+};
+
+/* Frames of a flow come together: most of a burst needs no look into the tables. Only untagged ones are compared. */
+static inline int
+classify_next(struct lane *lane, struct port *in, const struct port_conf *conf, struct pkt *pkt, struct last *last)
+{
+	enum drop_reason why;
+	int parsed = pkt_admit(pkt, &why), slot;
+
+	if (unlikely(parsed > 0))
+		parsed = finish_and_parse(&lane->burst, pkt, &why);
+	if (unlikely(parsed != 0))
+		return ended(in, lane->id, why);
+	if (last->slot >= 0 && !pkt->tagged && memcmp(pkt->hdr, last->addrs, ETH_ADDRS_LEN) == 0) {
+		pkt->vid = last->vid;
+		return last->slot;
+	}
+	slot = classify(lane, in, conf, pkt);
+	if (slot >= 0 && !pkt->tagged) {
+		memcpy(last->addrs, pkt->hdr, ETH_ADDRS_LEN);
+		last->vid = pkt->vid;
+		last->slot = slot;
+	}
 	return slot;
 }
 
@@ -239,13 +265,14 @@ switch_input(struct lane *lane, struct port *in, struct burst *b)
 	const struct port_set *set = atomic_load_explicit(&in->sw->ports, memory_order_acquire);
 	const struct port_conf *conf = atomic_load_explicit(&in->conf, memory_order_acquire);
 	struct vport_stats *books = &in->vport->stats[lane->id];
+	struct last last = { .slot = TO_NOBODY };
 	int16_t to[PKT_BURST];
 	uint64_t bytes = 0;
 	unsigned dropped = 0;
 
 	for (unsigned i = 0; i < b->n; i++) {
 		bytes += b->pkt[i].len;
-		to[i] = (int16_t)classify(lane, in, conf, &b->pkt[i]);
+		to[i] = (int16_t)classify_next(lane, in, conf, &b->pkt[i], &last);
 		dropped += to[i] == TO_NOBODY;
 	}
 	count_add(&books->rx_packets, b->n);
