@@ -22,6 +22,7 @@
 	X(LINK_LOCAL, "link_local", "reserved bridge group address, never forwarded")                   \
 	X(QUEUE_FULL, "queue_full", "the processor of this queue did not keep up")                      \
 	X(RECEIVER_FULL, "receiver_full", "receiver took no more frames")                               \
+	X(BUFFER_TOO_SMALL, "buffer_too_small", "longer than the receiver's buffers")                   \
 	X(NO_BUFFER, "no_buffer", "no free packet buffer for the uplink")                               \
 	X(TOO_BIG, "too_big", "frame longer than the receiver's MTU")                                   \
 	X(LINK_DOWN, "link_down", "the uplink's interface is gone")                                     \

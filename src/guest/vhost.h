@@ -1,0 +1,88 @@
+#ifndef GUEST_VHOST_H
+#define GUEST_VHOST_H
+/*
+ * vhost.h - a guest's virtio-net device as a port's medium, by vhost-user.
+ *
+ * The device is here, the data path in vring*.c, the messages in vhost_user.c, sockets and framing in session.c. Sessions are
+ * state machines in the control thread's loop: a front end that stalls costs nobody else anything.
+ *
+ * States of a ring: what the front end said of it (size, addresses, base, descriptors, enabled) is collected; it runs from the
+ * moment when all is there and valid, until GET_VRING_BASE, RESET_OWNER, a change of what it stands on, or the end of the
+ * connection. A change on a running ring: halt, grace period, close and unmap, answer, run again.
+ */
+#include <sys/types.h>
+
+#include "base/addr.h"
+#include "base/err.h"
+#include "guest/vring.h"
+#include "nic/queue.h"
+#include "nic/sink.h"
+#include "nic/spread.h"
+
+#define VHOST_PAIRS_MAX 16 /* queue pairs of a port; config's limit */
+
+enum vhost_state {
+	VHOST_NO_FRONT_END, /* nobody is connected */
+	VHOST_WAITING,      /* connected, the guest's driver has not set up a queue */
+	VHOST_UP,
+	VHOST_BROKEN, /* the driver broke a queue's rules; see vhost_fault */
+};
+
+struct vhost_options {
+	const char *name; /* the port's, for logs */
+	unsigned n_pairs; /* 1 to VHOST_PAIRS_MAX */
+	unsigned mtu;     /* bytes of L2 payload, an upper bound; the front end may set less */
+	struct queue *const
+		*queues;     /* n_pairs; transmit rings become their QUEUE_FROM_SENDER. Borrowed while it lives */
+	void *ingress;       /* struct port that frames of the guest enter */
+	struct vport *vport; /* whose books a transmit ring's malformed frame enters */
+	const struct toeplitz *toeplitz; /* borrowed */
+};
+
+/* What a person wants to know of a port's guest. */
+struct vhost_info {
+	enum vhost_state state;
+	uint64_t features, protocol_features; /* negotiated */
+	unsigned pairs_running;
+	unsigned mtu;          /* in force */
+	uint64_t memory_bytes; /* of the guest, mapped */
+	unsigned regions;
+	enum vring_fault fault; /* of the first broken ring */
+	bool logging;           /* a migration's dirty log is on */
+	uint64_t interrupts;    /* sent to the guest */
+	uint64_t connects;      /* front ends that ever connected */
+	char last_error[160];   /* why the last connection ended; empty: it did not, or by itself */
+};
+
+struct vhost;
+
+/* The sessions of all ports: one descriptor for the control loop, as rpc_server has. Control. */
+int vhost_loop_init(void);  /* 0 or -errno; once */
+int vhost_loop_fd(void);    /* readable when vhost_loop_poll has something to do; deadlines included */
+void vhost_loop_poll(void); /* bounded work, never blocks on a peer */
+void vhost_loop_fini(void);
+
+/*
+ * A device without a front end. server: a listening, non-blocking SOCK_STREAM Unix socket, taken over, or -1; else connect is
+ * called to get a connected one, again and again (1 s) until there is one: it returns a descriptor or -errno. Returns NULL and err.
+ */
+struct vhost *vhost_open(const struct vhost_options *options, int server, int (*connect)(void *arg), void *arg,
+			 struct err *err);
+
+/* Ends the connection and frees all. Afterwards no lane uses it any more; the port's sink must be gone before. Control. */
+void vhost_close(struct vhost *v);
+
+/* Where the port delivers to; put answers PORT_DOWN while the guest takes nothing. Valid from open to close. */
+struct sink *vhost_sink(struct vhost *v);
+
+/* Changes the upper bound of the MTU while running. Control. */
+void vhost_set_mtu(struct vhost *v, unsigned mtu);
+
+void vhost_info(const struct vhost *v, struct vhost_info *out);
+
+/* "no front end", "waiting for the driver", "up", ... for tables. Never NULL. */
+const char *vhost_state_text(enum vhost_state state);
+
+/* Looks after guests whose memory shrank, or that broke a queue: told once in the log. About every half second. Control. */
+void vhost_tend(struct vhost *v);
+#endif

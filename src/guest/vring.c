@@ -1,0 +1,246 @@
+/* vring.c - starting and stopping a virtqueue, walking its chains, giving back; see vring.h. */
+#include "guest/vring.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_byteorder.h>
+
+#include "guest/vring_chain.h"
+
+#define INDIRECT_MAX VRING_CHAIN_MAX
+
+const char *
+vring_fault_text(enum vring_fault fault)
+{
+	static const char *const text[] = {
+#define X(id, text) [VRING_FAULT_##id] = text,
+		VRING_FAULTS(X)
+#undef X
+	};
+
+	return fault < VRING_FAULT_COUNT ? text[fault] : "unknown";
+}
+
+void
+vring_init(struct vring *r, void *ingress, struct vport *vport)
+{
+	memset((void *)r, 0, sizeof(*r));
+	source_init(&r->source, &vring_source_ops, -1, ingress);
+	r->vport = vport;
+	atomic_init(&r->call_fd, -1);
+}
+
+/* The next entry to take: what the front end says, or where the guest's driver would recover. */
+static int
+find_base(const struct vring *r, int base, uint16_t *out)
+{
+	uint16_t at = base < 0 ? guest_load16(&r->used->idx) : (uint16_t)base;
+
+	if ((uint16_t)(guest_load16(&r->avail->idx) - at) > r->size)
+		return -EPROTO;
+	*out = at;
+	return 0;
+}
+
+int
+vring_start(struct vring *r, const struct vring_setup *setup)
+{
+	uint16_t base;
+
+	r->size = setup->size;
+	r->mask = setup->size - 1;
+	r->desc = setup->desc;
+	r->avail = setup->avail;
+	r->used = setup->used;
+	if (find_base(r, setup->base, &base) < 0)
+		return -EPROTO;
+	r->is = setup->features;
+	r->mem = setup->mem;
+	r->used_log = setup->used_log;
+	r->used_log_gpa = setup->used_log_gpa;
+	r->source.fd = setup->kick_fd;
+	r->source.slots = setup->size;
+	atomic_store(&r->call_fd, setup->call_fd);
+	r->next_avail = base;
+	/* Entries are used in order, so what was taken was used. */
+	r->next_used = base;
+	r->signalled_valid = false;
+	r->armed = true;
+	r->hint = 0;
+	r->n_heads = 0;
+	atomic_store(&r->fault, VRING_FAULT_NONE);
+	/* Release: a lane that finds it running sees the rest. */
+	atomic_store_explicit(&r->running, true, memory_order_release);
+	return 0;
+}
+
+void
+vring_halt(struct vring *r)
+{
+	atomic_store_explicit(&r->running, false, memory_order_release);
+}
+
+uint16_t
+vring_stop(struct vring *r)
+{
+	atomic_store(&r->running, false);
+	atomic_store(&r->call_fd, -1);
+	r->source.fd = -1;
+	return r->next_avail;
+}
+
+void
+vring_set_call(struct vring *r, int fd)
+{
+	atomic_store_explicit(&r->call_fd, fd, memory_order_release);
+}
+
+void
+vring_announce(struct vring *r, const uint8_t mac[6])
+{
+	uint64_t address = 0;
+
+	memcpy(&address, mac, 6);
+	atomic_store_explicit(&r->announce, address, memory_order_release);
+}
+
+/* Where a walk stands: in the ring's own table, or in an indirect one. */
+struct walk {
+	const struct vring_desc *table;
+	uint32_t n; /* its entries */
+	bool indirect;
+};
+
+/* Goes over to the indirect table that b names: virtio 1.2, 2.7.5.3. */
+static bool
+enter_table(struct vring *r, const struct guest_mem *mem, struct walk *w, const struct vring_buffer *b)
+{
+	uint8_t *va;
+
+	if (w->indirect || b->len == 0 || b->len % sizeof(struct vring_desc) != 0 ||
+	    b->len / sizeof(struct vring_desc) > VRING_SIZE_MAX || b->gpa % 8 != 0)
+		return vring_break(r, VRING_FAULT_BAD_INDIRECT);
+	if (guest_span(mem, &r->hint, b->gpa, b->len, &va) != b->len)
+		return vring_break(r, VRING_FAULT_BAD_ADDRESS);
+	w->table = (const struct vring_desc *)va;
+	w->n = b->len / sizeof(struct vring_desc);
+	w->indirect = true;
+	return true;
+}
+
+/* The spans of one buffer: more than one where it crosses from a region into the next. */
+static bool
+add_spans(struct vring *r, const struct guest_mem *mem, struct vring_buffer b, struct vring_chain *out)
+{
+	while (b.len > 0) {
+		uint8_t *va;
+		uint32_t len = (uint32_t)guest_span(mem, &r->hint, b.gpa, b.len, &va);
+
+		if (len == 0)
+			return vring_break(r, VRING_FAULT_BAD_ADDRESS);
+		if (out->n == VRING_CHAIN_SPANS) {
+			out->more = true;
+			return true;
+		}
+		/* The sum stays below 2^32: a chain that long is cut, which no frame needs. */
+		if (out->len + len < out->len) {
+			out->more = true;
+			return true;
+		}
+		out->span[out->n++] = (struct vring_span){ va, len, b.gpa };
+		out->len += len;
+		b.gpa += len;
+		b.len -= len;
+	}
+	return true;
+}
+
+bool
+vring_walk(struct vring *r, const struct guest_mem *mem, uint16_t head, uint16_t direction, struct vring_chain *out)
+{
+	struct walk w = { r->desc, r->size, false };
+	uint32_t at = head;
+
+	out->n = 0;
+	out->len = 0;
+	out->more = false;
+	for (unsigned steps = 0; steps < VRING_CHAIN_MAX; steps++) {
+		struct vring_buffer b;
+
+		if (unlikely(at >= w.n))
+			return vring_break(r, VRING_FAULT_BAD_HEAD);
+		b = guest_load_desc(&w.table[at]);
+		if (b.flags & VRING_DESC_F_INDIRECT) {
+			if (!enter_table(r, mem, &w, &b))
+				return false;
+			at = 0;
+			continue;
+		}
+		if (unlikely((b.flags & VRING_DESC_F_WRITE) != direction))
+			return vring_break(r, VRING_FAULT_BAD_DIRECTION);
+		if (!add_spans(r, mem, b, out))
+			return false;
+		if (!(b.flags & VRING_DESC_F_NEXT))
+			return true;
+		if (unlikely(steps >= w.n))
+			break;
+		at = b.next;
+	}
+	return vring_break(r, VRING_FAULT_LOOP);
+}
+
+/* virtio 1.2, 2.7.7.2: interrupt when used_event lies in what was just used. */
+static bool
+wants_call(struct vring *r, uint16_t now)
+{
+	uint16_t former = r->signalled;
+	bool was_valid = r->signalled_valid;
+
+	if (!r->is.event_idx)
+		return !(guest_load16(&r->avail->flags) & VRING_AVAIL_F_NO_INTERRUPT);
+	r->signalled = now;
+	r->signalled_valid = true;
+	return !was_valid || vring_passed_event(guest_load16(&r->avail->ring[r->size]), former, now);
+}
+
+static void
+log_used(const struct vring *r, const struct guest_mem *mem, unsigned n)
+{
+	size_t entries = offsetof(struct vring_used, ring);
+
+	for (unsigned i = 0; i < n; i++) {
+		size_t at = (uint16_t)(r->next_used + i) & r->mask;
+
+		guest_log_write(mem, r->used_log_gpa + entries + at * sizeof(struct vring_used_elem),
+				sizeof(struct vring_used_elem));
+	}
+	guest_log_write(mem, r->used_log_gpa, entries);
+}
+
+bool
+vring_used_publish(struct vring *r, const struct guest_mem *mem, unsigned n)
+{
+	if (unlikely(mem->log.bits != NULL && r->used_log))
+		log_used(r, mem, n);
+	r->next_used = (uint16_t)(r->next_used + n);
+	/* Release: buffers and entries before the index; partner: the driver's barrier after it reads idx. */
+	__atomic_store_n(&r->used->idx, htole16(r->next_used), __ATOMIC_RELEASE);
+	/* Partner: the driver's fence between its used_event (or flags) and its last look at used->idx (virtio 1.2, 2.7.7.1). */
+	atomic_thread_fence(memory_order_seq_cst);
+	return wants_call(r, r->next_used);
+}
+
+void
+vring_call(struct vring *r)
+{
+	int fd = atomic_load_explicit(&r->call_fd, memory_order_acquire);
+	uint64_t one = 1;
+
+	if (fd < 0)
+		return;
+	count_add(&r->interrupts, 1);
+	/* EAGAIN: the counter is as full as can be, so the guest has an interrupt to come. */
+	if (write(fd, &one, sizeof(one)) < 0)
+		return;
+}

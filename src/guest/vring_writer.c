@@ -1,0 +1,142 @@
+/* vring_writer.c - a frame into chains of any layout; see vring_writer.h. */
+#include "guest/vring_writer.h"
+
+#include <string.h>
+
+#include "pkt/drop.h"
+
+#define NUM_BUFFERS_AT 10 /* struct virtio_net_hdr_mrg_rxbuf: virtio 1.2, 5.1.6 */
+
+/* Goes to the next chain. Returns 0, or the drop reason. */
+static int
+open_chain(struct vring_writer *w)
+{
+	/* The ring is looked at once more: the receiver may have posted buffers meanwhile. */
+	if (w->used >= w->available)
+		w->available = vring_available(w->r);
+	if (w->used >= w->available)
+		return vring_is_broken(w->r) ? DROP_PORT_DOWN : DROP_RECEIVER_FULL;
+	w->head = vring_head(w->r, w->used);
+	if (w->head >= w->r->size) {
+		vring_break(w->r, VRING_FAULT_BAD_HEAD);
+		return DROP_PORT_DOWN;
+	}
+	w->at = 0;
+	w->done = 0;
+	w->written = 0;
+	return vring_walk(w->r, w->mem, w->head, VRING_DESC_F_WRITE, &w->chain) ? 0 : DROP_PORT_DOWN;
+}
+
+/* The present chain gets its used entry. */
+static void
+close_chain(struct vring_writer *w)
+{
+	vring_used_set(w->r, w->used, w->head, w->written);
+	w->used++;
+}
+
+/* Bytes that the present buffer still takes; 0: the chain is full. */
+static uint32_t
+room_here(struct vring_writer *w)
+{
+	while (w->at < w->chain.n && w->done == w->chain.span[w->at].len) {
+		w->at++;
+		w->done = 0;
+	}
+	return w->at < w->chain.n ? w->chain.span[w->at].len - w->done : 0;
+}
+
+uint8_t *
+vring_writer_room(struct vring_writer *w, uint32_t n)
+{
+	return room_here(w) >= n ? w->chain.span[w->at].va + w->done : NULL;
+}
+
+void
+vring_writer_skip(struct vring_writer *w, uint32_t n)
+{
+	guest_log_write(w->mem, w->chain.span[w->at].gpa + w->done, n);
+	w->done += n;
+	w->written += n;
+}
+
+/* Goes on in the next chain, which only mergeable buffers allow. Returns 0, or the drop reason. */
+static int
+next_chain(struct vring_writer *w)
+{
+	if (!w->r->is.mergeable)
+		return DROP_BUFFER_TOO_SMALL;
+	/* A chain without room for a byte would let a guest keep us here for its whole ring. */
+	if (w->written == 0)
+		return DROP_BUFFER_TOO_SMALL;
+	close_chain(w);
+	return open_chain(w);
+}
+
+int
+vring_writer_put(struct vring_writer *w, const void *bytes, uint32_t n)
+{
+	const uint8_t *from = bytes;
+
+	while (n > 0) {
+		uint32_t here = room_here(w);
+
+		if (here == 0) {
+			int why = next_chain(w);
+
+			if (why != 0)
+				return why;
+			continue;
+		}
+		here = here < n ? here : n;
+		memcpy(w->chain.span[w->at].va + w->done, from, here);
+		vring_writer_skip(w, here);
+		from += here;
+		n -= here;
+	}
+	return 0;
+}
+
+/* The header goes into the first chain, whole: virtio 1.2, 5.1.6.3.2. It may lie in several spans: then a byte at a time. */
+static int
+put_header(struct vring_writer *w, const uint8_t *header)
+{
+	uint32_t len = w->r->is.header_len, step = vring_writer_room(w, len) != NULL ? len : 1;
+
+	for (uint32_t i = 0; i < len; i += step) {
+		uint8_t *at = vring_writer_room(w, step);
+
+		if (at == NULL)
+			return DROP_BUFFER_TOO_SMALL;
+		memcpy(at, header + i, step);
+		for (uint32_t k = NUM_BUFFERS_AT; k < i + step; k++)
+			if (k >= i)
+				w->num_buffers[k - NUM_BUFFERS_AT] = at + (k - i);
+		vring_writer_skip(w, step);
+	}
+	return 0;
+}
+
+int
+vring_writer_begin(struct vring_writer *w, const uint8_t *header)
+{
+	int why;
+
+	w->first = w->used;
+	w->num_buffers[0] = w->num_buffers[1] = NULL;
+	why = open_chain(w);
+	return why != 0 ? why : put_header(w, header);
+}
+
+void
+vring_writer_end(struct vring_writer *w)
+{
+	unsigned n;
+
+	close_chain(w);
+	n = w->used - w->first;
+	if (w->num_buffers[0] == NULL)
+		return;
+	*w->num_buffers[0] = (uint8_t)n;
+	*w->num_buffers[1] = (uint8_t)(n >> 8);
+}
