@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,12 +59,13 @@ static int
 listen_rpc(struct daemon *d, const struct options *o, struct err *err)
 {
 	const char *name[2] = { o->rpc, o->rpc_read_only };
+	const char *owner = getgrnam(SOCKET_GROUP) != NULL ? ":" SOCKET_GROUP : "";
 
 	d->rpc = rpc_server_new(control_methods, &d->control);
 	if (d->rpc == NULL)
 		return err_set(err, -errno, "cannot start the RPC server: %s", strerror(errno));
 	for (int i = 0; i < 2; i++) {
-		int fd = keep_listen(name[i], i == 0 ? SOCKET_MODE : 0666, SOCKET_GROUP, err), ret;
+		int fd = keep_listen(name[i], i == 0 ? SOCKET_MODE : 0666, owner, err), ret;
 
 		if (fd < 0) {
 			err_prefix(err, "%s", o->run_dir);

@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -163,13 +165,68 @@ keep_give_back(struct err *err)
 	return ask(&a, KEEP_GIVE_BACK, 0, err);
 }
 
-int
-keep_listen(const char *name, mode_t mode, const char *group, struct err *err)
+/* The number of a user or a group; text may be one, or empty: then *id stays. */
+static int
+id_find(const char *text, bool user, uint32_t *id, struct err *err)
 {
-	const struct group *g = group && group[0] ? getgrnam(group) : NULL;
-	struct ask a = { .q.mode = mode, .q.gid = g ? g->gr_gid : KEEP_NO_GID };
+	const struct passwd *p = user ? getpwnam(text) : NULL;
+	const struct group *g = user ? NULL : getgrnam(text);
+	unsigned long number;
+	char *end;
 
-	return put(a.q.name, name, err) ?: ask(&a, KEEP_LISTEN, 1, err) ?: a.fds[0];
+	if (text[0] == '\0')
+		return 0;
+	number = strtoul(text, &end, 10);
+	if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && number < KEEP_NO_ID) {
+		*id = (uint32_t)number;
+		return 0;
+	}
+	if (p != NULL || g != NULL) {
+		*id = user ? p->pw_uid : g->gr_gid;
+		return 0;
+	}
+	err_set(err, -EINVAL, "there is no %s '%s'", user ? "user" : "group", text);
+	err_hint(err, "getent %s lists those that there are", user ? "passwd" : "group");
+	return -EINVAL;
+}
+
+static int
+owner_find(const char *owner, struct keep_request *q, struct err *err)
+{
+	const char *colon = owner != NULL ? strchr(owner, ':') : NULL;
+	char user[KEEP_NAME_MAX] = "";
+
+	q->uid = q->gid = KEEP_NO_ID;
+	if (owner == NULL || owner[0] == '\0')
+		return 0;
+	if (colon == NULL || colon - owner >= (ptrdiff_t)sizeof(user))
+		return err_set(err, -EINVAL, "'%s' is not user:group", owner);
+	memcpy(user, owner, (size_t)(colon - owner));
+	return id_find(user, true, &q->uid, err) ?: id_find(colon + 1, false, &q->gid, err);
+}
+
+int
+keep_listen(const char *name, mode_t mode, const char *owner, struct err *err)
+{
+	struct ask a = { .q.mode = mode };
+
+	return owner_find(owner, &a.q, err) ?: put(a.q.name, name, err) ?: ask(&a, KEEP_LISTEN, 1, err) ?: a.fds[0];
+}
+
+int
+keep_unlisten(const char *name, struct err *err)
+{
+	struct ask a = { 0 };
+
+	return put(a.q.name, name, err) ?: ask(&a, KEEP_UNLISTEN, 0, err);
+}
+
+int
+keep_connect(const char *name, struct err *err)
+{
+	struct ask a = { 0 };
+
+	return put(a.q.name, name, err) ?: ask(&a, KEEP_CONNECT, 1, err) ?: a.fds[0];
 }
 
 int

@@ -27,7 +27,8 @@
 #define KEEP_NAME_MAX 64
 #define KEEP_TAP_QUEUES_MAX 16
 #define KEEP_ADDRESSES_MAX 8
-#define KEEP_PATH_MAX 108 /* sockaddr_un */
+#define KEEP_PATH_MAX 108     /* sockaddr_un */
+#define KEEP_SOCKETS_MAX 1026 /* one for each port of a configuration, and the two of RPC */
 
 struct keep_options {
 	const char *run_dir;     /* sockets may be made in here only; made when it does not exist */
@@ -111,10 +112,20 @@ int keep_take_over(const char *uplink, const char *to, struct err *err);
 int keep_give_back(struct err *err);
 
 /*
- * A listening, non-blocking SOCK_STREAM unix socket at run_dir/name with that mode and, when group is not empty and exists, that group.
- * A stale socket (nobody listens) is replaced; a live one is -EADDRINUSE. Returns the descriptor or -errno.
+ * A listening, non-blocking SOCK_STREAM unix socket at run_dir/name with that mode and owner: "user:group", names or numbers, either of
+ * them may be empty; NULL or "": whom the keeper runs as. A stale socket (nobody listens) is replaced; a live one is -EADDRINUSE; a
+ * user or group that does not exist is -EINVAL. Returns the descriptor or -errno. There are KEEP_SOCKETS_MAX at most: -ENOSPC.
  */
-int keep_listen(const char *name, mode_t mode, const char *group, struct err *err);
+int keep_listen(const char *name, mode_t mode, const char *owner, struct err *err);
+
+/* Removes a socket that keep_listen made, from its directory only: close its descriptor first. -ENOENT: it made none of that name. */
+int keep_unlisten(const char *name, struct err *err);
+
+/*
+ * Connects to run_dir/name, as the keeper. Returns a non-blocking descriptor, or -errno: -ENOENT and -ECONNREFUSED when nobody
+ * listens there now, -EAGAIN when too many wait to be accepted, -EEXIST when it is no socket.
+ */
+int keep_connect(const char *name, struct err *err);
 
 /* Replaces the configuration file by text (written beside it, fsync, rename; mode and owner kept). -EROFS when started without a file. */
 int keep_save_config(const char *text, size_t len, struct err *err);

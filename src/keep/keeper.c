@@ -15,9 +15,10 @@
 #define NEVER INT64_MAX
 
 static int (*const ops[KEEP_OPS])(struct keeper *, struct call *) = {
-	[KEEP_TAP_OPEN] = op_tap_open,   [KEEP_TAP_SET] = op_tap_set, [KEEP_LINK_IS_UP] = op_link_is_up,
-	[KEEP_LINK_SHOW] = op_link_show, [KEEP_LINK_UP] = op_link_up, [KEEP_TAKE_OVER] = op_take_over,
-	[KEEP_GIVE_BACK] = op_give_back, [KEEP_LISTEN] = op_listen,   [KEEP_SAVE_CONFIG] = op_save_config,
+	[KEEP_TAP_OPEN] = op_tap_open,   [KEEP_TAP_SET] = op_tap_set,         [KEEP_LINK_IS_UP] = op_link_show,
+	[KEEP_LINK_SHOW] = op_link_show, [KEEP_LINK_UP] = op_link_up,         [KEEP_TAKE_OVER] = op_take_over,
+	[KEEP_GIVE_BACK] = op_give_back, [KEEP_LISTEN] = op_listen,           [KEEP_UNLISTEN] = op_unlisten,
+	[KEEP_CONNECT] = op_connect,     [KEEP_SAVE_CONFIG] = op_save_config,
 };
 
 static void
@@ -134,7 +135,9 @@ keep_serve(int sock, pid_t data_plane, const struct keep_options *options)
 		if (k->take.uplink != 0 && (c.re.code = op_give_back(k, &c)) < 0)
 			log_error("uplink not given back reason=%s", strerror(-c.re.code));
 		call_close(&c);
-		sockets_remove(k);
+		for (unsigned i = 0; i < KEEP_SOCKETS_MAX; i++)
+			if (k->sockets[i].path[0])
+				socket_remove(&k->sockets[i]);
 		messages_free(&k->take.saved);
 	}
 	sigprocmask(SIG_SETMASK, &old, NULL);

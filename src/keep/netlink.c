@@ -1,6 +1,4 @@
 /* netlink.c - rtnetlink, as far as the keeper needs it; see ops.h. Answers come from the kernel and are trusted. */
-#include <linux/if_addr.h>
-#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 

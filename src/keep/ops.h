@@ -11,8 +11,6 @@
 
 #include "keep/proto.h"
 
-#define KEEP_SOCKETS_MAX 64 /* our choice */
-
 /* Messages of a netlink dump, kept whole so that they can be sent again. bytes NULL: none. */
 struct messages {
 	char *bytes;
@@ -61,14 +59,15 @@ call_hold(struct call *c, int fd)
 
 int op_tap_open(struct keeper *k, struct call *c);
 int op_tap_set(struct keeper *k, struct call *c);
-int op_link_is_up(struct keeper *k, struct call *c);
-int op_link_show(struct keeper *k, struct call *c);
+int op_link_show(struct keeper *k, struct call *c); /* and KEEP_LINK_IS_UP, which needs less of it */
 int op_link_up(struct keeper *k, struct call *c);
 int op_take_over(struct keeper *k, struct call *c);
 int op_give_back(struct keeper *k, struct call *c);
 int op_listen(struct keeper *k, struct call *c);
+int op_unlisten(struct keeper *k, struct call *c);
+int op_connect(struct keeper *k, struct call *c);
 int op_save_config(struct keeper *k, struct call *c);
-void sockets_remove(struct keeper *k);
+void socket_remove(struct keeper_socket *entry);
 
 /* Opens c->nl, and n descriptors of /dev/net/tun in c->fds, in a namespace (empty: the own). */
 int ns_open(const struct keeper *k, struct call *c, const char *netns, unsigned n);

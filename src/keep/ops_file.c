@@ -13,40 +13,53 @@
 
 #define LISTEN_BACKLOG 16 /* our choice: clients of an operator's tool */
 
-/* Takes a socket that nobody listens on out of the way. */
+/* Where the socket lies that a request names, and one of our own for it in c->fds[0]. */
 static int
-stale_remove(const struct sockaddr_un *a)
+socket_begin(const struct keeper *k, struct call *c, struct sockaddr_un *a)
+{
+	int n = snprintf(a->sun_path, sizeof(a->sun_path), "%s/%s", k->options->run_dir, c->q.name);
+
+	c->re.step = KEEP_AT_FILE;
+	a->sun_family = AF_UNIX;
+	if (n >= (int)sizeof(a->sun_path))
+		return -ENAMETOOLONG;
+	return call_hold(c, socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
+/* Connects it to what stands there, which must be a socket, and no link to one. When that fails it is as new. */
+static int
+socket_connect(struct call *c, const struct sockaddr_un *a)
 {
 	struct stat st;
-	int fd, code = -EADDRINUSE;
 
 	if (lstat(a->sun_path, &st) < 0)
-		return errno == ENOENT ? 0 : -errno;
-	fd = S_ISSOCK(st.st_mode) ? socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0) : -1;
-	if (fd < 0)
-		return S_ISSOCK(st.st_mode) ? -errno : -EEXIST;
-	if (connect(fd, (const struct sockaddr *)a, sizeof(*a)) < 0 && errno == ECONNREFUSED)
-		code = unlink(a->sun_path) < 0 ? -errno : 0;
-	close(fd);
-	return code;
+		return -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -EEXIST;
+	return connect(c->fds[0], (const struct sockaddr *)a, sizeof(*a)) < 0 ? -errno : 0;
 }
 
 /* The mode comes from umask and not from chmod: a path can be made to point elsewhere between two calls. */
 static int
-socket_make(int fd, const struct sockaddr_un *a, const struct keep_request *q, struct stat *st)
+socket_make(struct call *c, const struct sockaddr_un *a, struct keeper_socket *entry)
 {
-	mode_t old = umask(0777 & ~q->mode);
-	int code = bind(fd, (const struct sockaddr *)a, sizeof(*a)) < 0 ? -errno : 0;
+	mode_t old = umask(0777 & ~c->q.mode);
+	int code = bind(c->fds[0], (const struct sockaddr *)a, sizeof(*a));
+	struct stat st;
 
 	umask(old);
 	if (code < 0)
-		return code;
-	if (fchownat(AT_FDCWD, a->sun_path, (uid_t)-1, q->gid, AT_SYMLINK_NOFOLLOW) < 0 || lstat(a->sun_path, st) < 0 ||
-	    listen(fd, LISTEN_BACKLOG) < 0) {
+		return -errno;
+	if (fchownat(AT_FDCWD, a->sun_path, c->q.uid, c->q.gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    lstat(a->sun_path, &st) < 0 || listen(c->fds[0], LISTEN_BACKLOG) < 0) {
 		code = -errno;
 		unlink(a->sun_path);
+		return code;
 	}
-	return code;
+	memcpy(entry->path, a->sun_path, sizeof(entry->path));
+	entry->ino = st.st_ino;
+	c->n_give = 1;
+	return 0;
 }
 
 static struct keeper_socket *
@@ -61,40 +74,54 @@ socket_entry(struct keeper *k, const char *path)
 int
 op_listen(struct keeper *k, struct call *c)
 {
-	const char *dir = k->options->run_dir;
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	struct keeper_socket *entry;
-	struct stat st;
-	int code;
+	struct sockaddr_un a;
+	int code =
+		socket_begin(k, c, &a) ?: call_hold(c, open(k->options->run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	struct keeper_socket *entry = socket_entry(k, a.sun_path) ?: socket_entry(k, "");
 
-	c->re.step = KEEP_AT_FILE;
-	if (snprintf(a.sun_path, sizeof(a.sun_path), "%s/%s", dir, c->q.name) >= (int)sizeof(a.sun_path))
-		return -ENAMETOOLONG;
-	entry = socket_entry(k, a.sun_path) ?: socket_entry(k, "");
-	if (entry == NULL)
-		return -ENOSPC;
-	code = call_hold(c, socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0))
-		       ?: call_hold(c, open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	/* Two daemons that start at once would both find a stale socket, and one remove the other's new one. */
+	code = code ?: entry == NULL ? -ENOSPC : flock(c->fds[1], LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
 	if (code < 0)
 		return code;
-	/* Two daemons that start at once would both find a stale socket, and one remove the other's new one. */
-	code = flock(c->fds[1], LOCK_EX | LOCK_NB) < 0 ? -errno : stale_remove(&a) ?: socket_make(c->fds[0], &a, &c->q, &st);
-	if (code == 0) {
-		memcpy(entry->path, a.sun_path, sizeof(entry->path));
-		entry->ino = st.st_ino;
-		c->n_give = 1;
-	}
-	return code;
+	code = socket_connect(c, &a);
+	if (code != -ENOENT && code != -ECONNREFUSED)
+		return code == -EEXIST ? code : -EADDRINUSE;
+	if (code == -ECONNREFUSED && unlink(a.sun_path) < 0)
+		return -errno;
+	return socket_make(c, &a, entry);
 }
 
+/* Unless somebody has put another in its place. */
 void
-sockets_remove(struct keeper *k)
+socket_remove(struct keeper_socket *entry)
 {
 	struct stat st;
 
-	for (struct keeper_socket *e = k->sockets; e < k->sockets + KEEP_SOCKETS_MAX; e++)
-		if (e->path[0] && lstat(e->path, &st) == 0 && S_ISSOCK(st.st_mode) && st.st_ino == e->ino)
-			unlink(e->path);
+	if (lstat(entry->path, &st) == 0 && S_ISSOCK(st.st_mode) && st.st_ino == entry->ino)
+		unlink(entry->path);
+	entry->path[0] = '\0';
+}
+
+int
+op_unlisten(struct keeper *k, struct call *c)
+{
+	struct sockaddr_un a;
+	int code = socket_begin(k, c, &a);
+	struct keeper_socket *entry = code == 0 ? socket_entry(k, a.sun_path) : NULL;
+
+	if (entry == NULL)
+		return code ?: -ENOENT;
+	socket_remove(entry);
+	return 0;
+}
+
+int
+op_connect(struct keeper *k, struct call *c)
+{
+	struct sockaddr_un a;
+
+	c->n_give = 1;
+	return socket_begin(k, c, &a) ?: socket_connect(c, &a);
 }
 
 /* All of a sealed memfd, whose length and bytes can no longer change, into a new file like the old one. */
@@ -102,13 +129,11 @@ static int
 config_copy(int from, size_t len, int to, const struct stat *like)
 {
 	off_t at = 0;
+	ssize_t n;
 
-	while (at < (off_t)len) {
-		ssize_t n = sendfile(to, from, &at, len - (size_t)at);
-
-		if (n <= 0)
+	while (at < (off_t)len)
+		if ((n = sendfile(to, from, &at, len - (size_t)at)) <= 0)
 			return n < 0 ? -errno : -EIO;
-	}
 	if (fchown(to, like->st_uid, like->st_gid) < 0 || fchmod(to, like->st_mode & 07777) < 0 || fsync(to) < 0)
 		return -errno;
 	return 0;

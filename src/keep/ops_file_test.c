@@ -55,19 +55,20 @@ a_socket_has_its_mode_and_group_and_is_gone_at_the_end(void **state)
 
 	assert_non_null(group);
 	rig_start(&r, 0, false);
-	fd = keep_listen("a.sock", 0660, "daemon", NULL);
+	fd = keep_listen("a.sock", 0660, ":daemon", NULL);
 	assert_true(fd >= 0);
 	assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
 	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 	assert_int_equal(stat(RIG_DIR "/a.sock", &st), 0);
 	assert_true(S_ISSOCK(st.st_mode));
 	assert_int_equal(st.st_mode & 0777, 0660);
+	assert_int_equal(st.st_uid, geteuid());
 	assert_int_equal(st.st_gid, group->gr_gid);
 	client = connect_to(RIG_DIR "/a.sock");
 	assert_true(client >= 0);
 	close(client);
 	close(fd);
-	fd = keep_listen("b.sock", 0606, "no-such-group-here", NULL);
+	fd = keep_listen("b.sock", 0606, "", NULL);
 	assert_true(fd >= 0);
 	assert_int_equal(stat(RIG_DIR "/b.sock", &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0606);
@@ -166,19 +167,131 @@ only_names_inside_the_run_directory_are_taken(void **state)
 static void
 the_number_of_sockets_is_bounded_and_names_are_used_again(void **state)
 {
+	struct err err;
 	char name[16];
 	int fd;
 
-	for (unsigned i = 0; i < 64; i++) {
+	for (unsigned i = 0; i < KEEP_SOCKETS_MAX; i++) {
 		snprintf(name, sizeof(name), "s%u", i);
 		fd = keep_listen(name, 0600, NULL, NULL);
 		assert_true(fd >= 0);
 		close(fd);
 	}
-	assert_int_equal(keep_listen("one-more", 0600, NULL, NULL), -ENOSPC);
+	assert_int_equal(keep_listen("one-more", 0600, NULL, &err), -ENOSPC);
+	assert_non_null(strstr(err.hint, "1026 sockets"));
 	fd = keep_listen("s7", 0600, NULL, NULL);
 	assert_true(fd >= 0);
 	close(fd);
+	assert_int_equal(keep_unlisten("s1025", NULL), 0);
+	fd = keep_listen("one-more", 0600, NULL, NULL);
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+static void
+an_owner_is_a_user_and_a_group_by_name_or_number(void **state)
+{
+	static const struct {
+		const char *owner;
+		uid_t uid;
+		gid_t gid;
+	} rows[] = {
+		{ "bin:sys", 2, 3 }, /* Debian, base-passwd: bin is user 2, sys group 3 */
+		{ "4294967294:77", 4294967294U, 77 },
+		{ "bin:", 2, 0 },
+		{ ":77", 0, 77 },
+		{ ":", 0, 0 },
+	};
+	static const struct {
+		const char *owner, *msg, *hint;
+	} bad[] = {
+		{ "flnobody:sys", "there is no user 'flnobody'", "getent passwd" },
+		{ "bin:flnobodies", "there is no group 'flnobodies'", "getent group" },
+		{ "bin", "'bin' is not user:group", "" },
+		{ "4294967295:0", "there is no user '4294967295'", "" }, /* chown(2) takes it for "leave it" */
+		{ "-1:0", "there is no user '-1'", "" },
+		{ "2x:0", "there is no user '2x'", "" },
+	};
+	struct stat st;
+	struct err err = { 0 };
+
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int fd = keep_listen("o.sock", 0640, rows[i].owner, NULL);
+
+		assert_true(fd >= 0);
+		assert_int_equal(lstat(RIG_DIR "/o.sock", &st), 0);
+		assert_int_equal(st.st_uid, rows[i].uid);
+		assert_int_equal(st.st_gid, rows[i].gid);
+		assert_int_equal(st.st_mode & 07777, 0640);
+		close(fd);
+		assert_int_equal(keep_unlisten("o.sock", NULL), 0);
+	}
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(keep_listen("o.sock", 0640, bad[i].owner, &err), -EINVAL);
+		assert_string_equal(err.msg, bad[i].msg);
+		assert_non_null(strstr(err.hint, bad[i].hint));
+		assert_int_equal(access(RIG_DIR "/o.sock", F_OK), -1);
+	}
+}
+
+static void
+only_sockets_that_it_made_are_removed(void **state)
+{
+	struct err err;
+	int fd = keep_listen("a.sock", 0600, NULL, NULL);
+
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(keep_unlisten("a.sock", NULL), 0);
+	assert_int_equal(access(RIG_DIR "/a.sock", F_OK), -1);
+	assert_int_equal(keep_unlisten("a.sock", &err), -ENOENT);
+	assert_string_equal(err.msg, "cannot remove socket 'a.sock': No such file or directory");
+	assert_int_equal(sh("touch " RIG_DIR "/b.sock"), 0);
+	assert_int_equal(keep_unlisten("b.sock", NULL), -ENOENT);
+	assert_int_equal(keep_unlisten("../flkeep-config.yaml", NULL), -EPROTO);
+	assert_int_equal(access(RIG_DIR "/b.sock", F_OK), 0);
+	/* Another's by now: it stays, and the name is no longer ours. */
+	fd = keep_listen("c.sock", 0600, NULL, NULL);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(sh("rm " RIG_DIR "/c.sock && touch " RIG_DIR "/c.sock"), 0);
+	assert_int_equal(keep_unlisten("c.sock", NULL), 0);
+	assert_int_equal(access(RIG_DIR "/c.sock", F_OK), 0);
+	assert_int_equal(keep_unlisten("c.sock", NULL), -ENOENT);
+}
+
+/* A server that only the keeper may connect to: the data plane runs as somebody else. */
+static void
+a_connection_is_made_by_the_keeper_to_sockets_in_the_run_directory(void **state)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX, .sun_path = RIG_DIR "/q.sock" };
+	int server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), fd, peer;
+	struct err err;
+
+	assert_int_equal(keep_connect("q.sock", &err), -ENOENT);
+	assert_string_equal(err.msg, "cannot connect to 'q.sock': No such file or directory");
+	assert_string_equal(err.hint, "nobody listens there now");
+	assert_int_equal(bind(server, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(chmod(a.sun_path, 0), 0);
+	assert_int_equal(keep_connect("q.sock", NULL), -ECONNREFUSED);
+	assert_int_equal(access(a.sun_path, F_OK), 0); /* a stale one is its server's to remove */
+	assert_int_equal(listen(server, 0), 0);
+	fd = keep_connect("q.sock", NULL);
+	assert_true(fd >= 0);
+	assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
+	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	assert_int_equal(write(fd, "x", 1), 1);
+	assert_int_equal(keep_connect("q.sock", NULL), -EAGAIN); /* a place for one that waits, and it is taken */
+	peer = accept(server, NULL, NULL);
+	assert_true(peer >= 0);
+	close(peer);
+	close(fd);
+	close(server);
+	/* Links lead anywhere. */
+	assert_int_equal(sh("mv " RIG_DIR "/q.sock " RIG_DIR "/r.sock && ln -s r.sock " RIG_DIR "/q.sock"), 0);
+	assert_int_equal(keep_connect("q.sock", NULL), -EEXIST);
+	assert_int_equal(keep_connect("../x", NULL), -EPROTO);
+	assert_int_equal(sh("rm " RIG_DIR "/?.sock"), 0);
 }
 
 static void
@@ -262,6 +375,10 @@ main(void)
 		cmocka_unit_test_setup_teardown(two_daemons_do_not_make_sockets_at_once, start, stop),
 		cmocka_unit_test_setup_teardown(only_names_inside_the_run_directory_are_taken, start, stop),
 		cmocka_unit_test_setup_teardown(the_number_of_sockets_is_bounded_and_names_are_used_again, start, stop),
+		cmocka_unit_test_setup_teardown(an_owner_is_a_user_and_a_group_by_name_or_number, start, stop),
+		cmocka_unit_test_setup_teardown(only_sockets_that_it_made_are_removed, start, stop),
+		cmocka_unit_test_setup_teardown(a_connection_is_made_by_the_keeper_to_sockets_in_the_run_directory,
+						start, stop),
 		cmocka_unit_test_setup_teardown(the_configuration_is_replaced_with_mode_and_owner_kept, start, stop),
 		cmocka_unit_test_setup_teardown(readers_see_the_old_text_or_the_new_one, start, stop),
 		cmocka_unit_test_setup_teardown(saving_fails_with_a_reason, start, stop),

@@ -10,16 +10,6 @@
 
 #include "keep/ops.h"
 
-int
-op_link_is_up(struct keeper *k, struct call *c)
-{
-	struct link link = { 0 };
-	int code = ns_open(k, c, c->q.tap.netns, 0) ?: link_find(c, c->q.tap.interface, &link);
-
-	c->re.link = link.show;
-	return code;
-}
-
 static int
 show_address_cb(const struct nlmsghdr *h, void *arg)
 {
@@ -46,11 +36,13 @@ int
 op_link_show(struct keeper *k, struct call *c)
 {
 	struct link link = { 0 };
-	int code = ns_open(k, c, "", 0) ?: link_find(c, c->q.tap.interface, &link);
+	int code = ns_open(k, c, c->q.tap.netns, 0) ?: link_find(c, c->q.tap.interface, &link);
 
 	c->re.link = link.show;
-	return code ?: nl_dump(c->nl, RTM_GETADDR, link.show.ifindex, show_address_cb, c) ?:
-		       nl_dump(c->nl, RTM_GETROUTE, link.show.ifindex, show_route_cb, c);
+	if (code < 0 || c->q.op == KEEP_LINK_IS_UP)
+		return code;
+	return nl_dump(c->nl, RTM_GETADDR, link.show.ifindex, show_address_cb, c)
+		       ?: nl_dump(c->nl, RTM_GETROUTE, link.show.ifindex, show_route_cb, c);
 }
 
 int

@@ -42,12 +42,13 @@ keep_request_check(const struct keep_request *q, size_t len, unsigned n_fds)
 	    n_fds != (q->op == KEEP_SAVE_CONFIG ? 1 : 0))
 		return -EPROTO;
 	if ((q->op <= KEEP_TAP_SET && !tap_is_good(t)) ||
-	    (q->op <= KEEP_LINK_IS_UP && t->netns[0] && !name_is_good(t->netns, sizeof(t->netns))) ||
+	    (q->op <= KEEP_LINK_SHOW && t->netns[0] && !name_is_good(t->netns, sizeof(t->netns))) ||
 	    (q->op <= KEEP_TAKE_OVER && !name_is_good(t->interface, sizeof(t->interface))) ||
 	    (q->op == KEEP_TAP_OPEN && (t->queues < 1 || t->queues > KEEP_TAP_QUEUES_MAX)) ||
 	    (q->op == KEEP_LINK_SHOW && q->caller.family && !prefix_is_good(&q->caller)) ||
 	    (q->op == KEEP_TAKE_OVER && !name_is_good(q->to, sizeof(q->to))) ||
-	    (q->op == KEEP_LISTEN && (!name_is_good(q->name, sizeof(q->name)) || q->mode > 0777)))
+	    (q->op >= KEEP_LISTEN && q->op <= KEEP_CONNECT && !name_is_good(q->name, sizeof(q->name))) ||
+	    (q->op == KEEP_LISTEN && q->mode > 0777))
 		return -EPROTO;
 	return 0;
 }
@@ -81,6 +82,7 @@ keep_recv(int sock, void *msg, size_t len, int *fds, unsigned *n_fds)
 	struct msghdr h = {
 		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
 	};
+	struct cmsghdr *c;
 	ssize_t n;
 
 	*n_fds = 0;
@@ -89,13 +91,10 @@ keep_recv(int sock, void *msg, size_t len, int *fds, unsigned *n_fds)
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(&h); c != NULL; c = CMSG_NXTHDR(&h, c)) {
-		size_t bytes = c->cmsg_len - CMSG_LEN(0);
-
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		memcpy(fds, CMSG_DATA(c), bytes); /* the kernel merges all of a message's descriptors into one header */
-		*n_fds = (unsigned)(bytes / sizeof(int));
+	c = CMSG_FIRSTHDR(&h); /* the only one: the kernel merges all of a message's descriptors into it */
+	if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+		memcpy(fds, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
+		*n_fds = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
 	}
 	return n;
 }

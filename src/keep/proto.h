@@ -11,10 +11,13 @@
 #define KEEP_VERSION 1
 #define KEEP_FDS_MAX KEEP_TAP_QUEUES_MAX
 #define KEEP_TXQUEUELEN_MAX 100000 /* our choice, as the configuration's */
-#define KEEP_NO_GID UINT32_MAX     /* as chown(2) has it */
+#define KEEP_NO_ID UINT32_MAX      /* as chown(2) has it */
 #define KEEP_CONFIG_MAX (1 << 20)  /* bytes; as the configuration's limit */
 
-/* In this order: what begins with TAP uses all of struct keep_tap, those to LINK_IS_UP its netns, to TAKE_OVER its interface. */
+/*
+ * In this order: what begins with TAP uses all of struct keep_tap, those to LINK_SHOW its netns, to TAKE_OVER its interface; from
+ * LISTEN to CONNECT, name.
+ */
 enum keep_op {
 	KEEP_TAP_OPEN,
 	KEEP_TAP_SET,
@@ -24,6 +27,8 @@ enum keep_op {
 	KEEP_TAKE_OVER, /* interface: the uplink */
 	KEEP_GIVE_BACK,
 	KEEP_LISTEN,
+	KEEP_UNLISTEN,
+	KEEP_CONNECT,
 	KEEP_SAVE_CONFIG, /* the text comes as one descriptor: a memfd sealed against writing and shrinking */
 	KEEP_OPS
 };
@@ -33,8 +38,8 @@ struct keep_request {
 	struct keep_tap tap;
 	char to[IFNAMSIZ];        /* TAKE_OVER */
 	struct prefix caller;     /* LINK_SHOW; family 0: nobody */
-	char name[KEEP_NAME_MAX]; /* LISTEN: name, mode, gid */
-	uint32_t mode, gid;       /* gid KEEP_NO_GID: the keeper's own */
+	char name[KEEP_NAME_MAX]; /* of a socket in the run directory */
+	uint32_t mode, uid, gid;  /* LISTEN; KEEP_NO_ID: the keeper's own */
 };
 
 /* The step that a request had come to; with the errno, what a sentence is made from (sentence.c, in the data plane). */

@@ -80,7 +80,10 @@ names_end_inside_their_field(void **state)
 		{ KEEP_TAP_OPEN, offsetof(struct keep_request, tap.netns), KEEP_NAME_MAX, true },
 		{ KEEP_TAP_SET, offsetof(struct keep_request, tap.interface), IFNAMSIZ, false },
 		{ KEEP_TAKE_OVER, offsetof(struct keep_request, to), IFNAMSIZ, false },
+		{ KEEP_LINK_SHOW, offsetof(struct keep_request, tap.netns), KEEP_NAME_MAX, true },
 		{ KEEP_LISTEN, offsetof(struct keep_request, name), KEEP_NAME_MAX, false },
+		{ KEEP_UNLISTEN, offsetof(struct keep_request, name), KEEP_NAME_MAX, false },
+		{ KEEP_CONNECT, offsetof(struct keep_request, name), KEEP_NAME_MAX, false },
 	};
 	static const char *const bad[] = { ".", "..", "a/b", "/", "a b", "\n", "a\xff" };
 

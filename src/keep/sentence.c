@@ -25,7 +25,8 @@ static const struct {
 	  "IPv6 is disabled at the receiving interface (net.ipv6.conf.*.disable_ipv6), but not at the uplink" },
 	{ -EOPNOTSUPP, KEEP_AT_LINK, "routes over several interfaces (nexthop groups) cannot be moved: ip route" },
 	{ -EADDRINUSE, KEEP_AT_FILE,
-	  "another daemon listens there: stop it, or give this one another --name or --rpc" },
+	  "another daemon listens there: stop it, or choose another name by --name, --rpc or the port's socket" },
+	{ -ENOSPC, KEEP_AT_FILE, "a daemon has 1026 sockets at most; or the file system is full" },
 	{ -EAGAIN, KEEP_AT_FILE, "another daemon makes its socket at this moment: try again" },
 	{ -EEXIST, KEEP_AT_FILE, "what stands there is not a socket: remove it" },
 	{ -ENOENT, KEEP_AT_FILE, "the run directory or the configuration file is gone: make it again" },
@@ -41,6 +42,8 @@ static const char *const doing[KEEP_OPS] = {
 	[KEEP_TAKE_OVER] = "take over uplink",
 	[KEEP_GIVE_BACK] = "give back uplink",
 	[KEEP_LISTEN] = "listen on",
+	[KEEP_UNLISTEN] = "remove socket",
+	[KEEP_CONNECT] = "connect to",
 	[KEEP_SAVE_CONFIG] = "save to the configuration file",
 };
 
@@ -54,7 +57,7 @@ keep_sentence(const struct keep_request *q, const struct keep_reply *re, struct 
 
 	if (q->op < KEEP_GIVE_BACK)
 		snprintf(name, sizeof(name), " '%.*s'", IFNAMSIZ, t->interface);
-	else if (q->op == KEEP_LISTEN)
+	else if (q->op >= KEEP_LISTEN && q->op <= KEEP_CONNECT)
 		snprintf(name, sizeof(name), " '%.*s'", KEEP_NAME_MAX - 1, q->name);
 	if (re->step == KEEP_AT_NAMESPACE && re->code == -ENOENT) {
 		err_set(err, re->code, "namespace '%s' does not exist", t->netns);
@@ -81,6 +84,8 @@ keep_sentence(const struct keep_request *q, const struct keep_reply *re, struct 
 	for (unsigned i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
 		if (re->code == hints[i].code && re->step == hints[i].step)
 			err_hint(err, "%s", hints[i].hint);
+	if (q->op == KEEP_CONNECT && (re->code == -ENOENT || re->code == -ECONNREFUSED))
+		err_hint(err, "nobody listens there now");
 	if (re->code == -EPERM && q->op == KEEP_SAVE_CONFIG)
 		err_hint(err, "its attributes forbid it: lsattr");
 	else if (re->code == -EPERM || (re->code == -EACCES && re->step != KEEP_AT_ADDRESS && re->step != KEEP_AT_MOVE))

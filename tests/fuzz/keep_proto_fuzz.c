@@ -34,14 +34,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must(size == sizeof(*q) && q->op < KEEP_OPS && n_fds == (q->op == KEEP_SAVE_CONFIG));
 		if (q->op <= KEEP_TAKE_OVER)
 			must_be_name(q->tap.interface, sizeof(q->tap.interface));
-		if (q->op <= KEEP_LINK_IS_UP)
+		if (q->op <= KEEP_LINK_SHOW)
 			must_be_name(q->tap.netns, sizeof(q->tap.netns));
 		if (q->op == KEEP_TAKE_OVER)
 			must_be_name(q->to, sizeof(q->to));
-		if (q->op == KEEP_LISTEN) {
+		if (q->op >= KEEP_LISTEN && q->op <= KEEP_CONNECT)
 			must_be_name(q->name, sizeof(q->name));
+		if (q->op == KEEP_LISTEN)
 			must(q->mode <= 0777);
-		}
 		if (q->op == KEEP_TAP_OPEN)
 			must(q->tap.queues >= 1 && q->tap.queues <= KEEP_TAP_QUEUES_MAX);
 		if (q->op <= KEEP_TAP_SET) {
