@@ -14,7 +14,7 @@ spread_init(struct spread *s, const struct toeplitz *toeplitz, unsigned n_queues
 {
 	unsigned n = 1;
 
-	while (n < n_queues * ENTRIES_PER_QUEUE && n < RXMAP_TABLE_MAX)
+	while (n_queues > 1 && n < n_queues * ENTRIES_PER_QUEUE && n < RXMAP_TABLE_MAX)
 		n <<= 1;
 	s->toeplitz = toeplitz;
 	s->hash_types = HASH_IPV4 | HASH_TCP_IPV4 | HASH_UDP_IPV4 | HASH_IPV6 | HASH_TCP_IPV6 | HASH_UDP_IPV6;

@@ -14,7 +14,7 @@ struct spread {
 	uint16_t entry[RXMAP_TABLE_MAX]; /* queue indexes */
 };
 
-/* Fills s for queues 0..n_queues-1, round robin over a table of at least 4 entries a queue (NDIS: 2 to 8 a processor). */
+/* Fills s for queues 0..n_queues-1, round robin over a table of at least 4 entries a queue (NDIS: 2 to 8 a processor); one queue needs no hash. */
 void spread_init(struct spread *s, const struct toeplitz *toeplitz, unsigned n_queues);
 
 /* Hash of a packet that was let pass and the HASH_* type it was made by, 0 for both when none applies. Lanes. */

@@ -245,7 +245,7 @@ a_table_serves_its_queues_evenly(void **state)
 
 		open_spread(&s, n);
 		assert_int_equal(s.n_entries & (s.n_entries - 1), 0);
-		assert_in_range(s.n_entries, 4 * n, RXMAP_TABLE_MAX);
+		assert_in_range(s.n_entries, n > 1 ? 4 * n : 1, n > 1 ? RXMAP_TABLE_MAX : 1);
 		for (unsigned i = 0; i < s.n_entries; i++) {
 			assert_true(s.entry[i] < n);
 			share[s.entry[i]]++;
