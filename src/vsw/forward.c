@@ -111,6 +111,21 @@ ended(const struct port *in, unsigned lane, enum drop_reason why)
 	return TO_NOBODY;
 }
 
+/* Whether the port's own address is not known yet: then it is src, if no frame was faster. */
+static bool
+is_first_source(struct port *in, const struct port_conf *conf, const struct mac *src)
+{
+	uint64_t none = 0, first = 0;
+
+	if (!mac_is_zero(&conf->mac))
+		return false;
+	memcpy(&first, src, sizeof(*src));
+	if (atomic_load_explicit(&in->first_source, memory_order_relaxed) == 0)
+		atomic_compare_exchange_strong_explicit(&in->first_source, &none, first, memory_order_relaxed,
+							memory_order_relaxed);
+	return true;
+}
+
 /*
  * Source check, VLAN, learn, look up. Returns the destination's slot, TO_ALL, or TO_NOBODY: then it was counted.
  *
@@ -127,7 +142,7 @@ classify(struct lane *lane, struct port *in, const struct port_conf *conf, struc
 
 	if (unlikely(mac_is_group(src) || mac_is_zero(src)))
 		return ended(in, lane->id, DROP_BAD_SOURCE);
-	if (conf->spoof_check && unlikely(!mac_equal(src, &conf->mac)))
+	if (conf->spoof_check && unlikely(!mac_equal(src, &conf->mac)) && !is_first_source(in, conf, src))
 		return ended(in, lane->id, DROP_SPOOFED);
 	if (unlikely(!vlan_ingress(conf, pkt)))
 		return ended(in, lane->id, DROP_VLAN_DENIED);

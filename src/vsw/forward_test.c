@@ -224,6 +224,37 @@ another_address_than_its_own_is_spoofed(void **state)
 	test_books(rig_all, N_PORTS);
 }
 
+/* Its guest says it by its first frame; until then nobody knows better. */
+static void
+the_first_source_of_a_port_without_an_address_is_noted(void **state)
+{
+	struct mac none = { 0 }, first = test_mac(0x51), other = test_mac(0x52), noted;
+	struct port_conf conf = test_conf_untagged(&none);
+
+	conf.spoof_check = true;
+	assert_int_equal(port_set_conf(&rig_p[U].port, &conf), 0);
+	assert_false(port_first_source(&rig_p[U].port, &noted));
+	assert_int_equal(rig_input(U, &broadcast, &broadcast, PLAIN), 1); /* no station's */
+	assert_false(port_first_source(&rig_p[U].port, &noted));
+	assert_int_equal(rig_input(U, &broadcast, &first, PLAIN), 0);
+	assert_int_equal(rig_input(U, &broadcast, &other, PLAIN), 0);
+	assert_true(port_first_source(&rig_p[U].port, &noted));
+	assert_memory_equal(&noted, &first, sizeof(first));
+	/* With an address it is checked as any other port, and notes nothing. */
+	conf.mac = first;
+	assert_int_equal(port_set_conf(&rig_p[U].port, &conf), 0);
+	atomic_store(&rig_p[U].port.first_source, 0);
+	assert_int_equal(rig_input(U, &broadcast, &other, PLAIN), 1);
+	assert_int_equal(rig_drops(U, DROP_SPOOFED), 1);
+	assert_false(port_first_source(&rig_p[U].port, &noted));
+	/* And one whose source nobody checks has none to be known. */
+	conf = test_conf_untagged(&none);
+	assert_int_equal(port_set_conf(&rig_p[U].port, &conf), 0);
+	assert_int_equal(rig_input(U, &broadcast, &other, PLAIN), 0);
+	assert_false(port_first_source(&rig_p[U].port, &noted));
+	test_books(rig_all, N_PORTS);
+}
+
 /* A VM that takes another's address, which is the other port's own, changes nothing: that entry is static. */
 static void
 a_ports_own_address_cannot_be_taken_over(void **state)
@@ -356,6 +387,7 @@ main(void)
 		TEST(an_inner_tag_never_chooses_the_vlan),
 		TEST(a_source_that_cannot_be_one_is_dropped),
 		TEST(another_address_than_its_own_is_spoofed),
+		TEST(the_first_source_of_a_port_without_an_address_is_noted),
 		TEST(a_ports_own_address_cannot_be_taken_over),
 		TEST(reserved_group_addresses_are_not_forwarded),
 		TEST(a_miss_becomes_a_hit_once_the_station_has_spoken),

@@ -247,6 +247,15 @@ port_has_address(const struct port *port, uint64_t key)
 	return own_key(atomic_load(&((struct port *)(uintptr_t)port)->conf), &own) && own == key;
 }
 
+bool
+port_first_source(const struct port *port, struct mac *out)
+{
+	uint64_t first = atomic_load(&((struct port *)(uintptr_t)port)->first_source);
+
+	memcpy(out, &first, sizeof(*out));
+	return first != 0;
+}
+
 void
 port_conf_uplink(struct port_conf *out)
 {

@@ -24,8 +24,8 @@ enum port_vlan_mode { PORT_UNTAGGED, PORT_ACCESS, PORT_TRUNK };
 
 /* What a port is allowed; immutable once published. */
 struct port_conf {
-	struct mac mac;   /* the port's own; zero: not known, or an uplink */
-	bool spoof_check; /* frames from other addresses than mac are dropped */
+	struct mac mac; /* the port's own; zero: not known, or an uplink */
+	bool spoof_check; /* frames from other addresses than mac are dropped; while mac is zero none are, see first_source */
 	enum port_vlan_mode vlan;
 	uint16_t vid;                     /* access: its VLAN; trunk: the native one, 0 for "untagged stays untagged" */
 	uint64_t allowed[VID_COUNT / 64]; /* trunk: bit per VID; bit 0: untagged */
@@ -40,6 +40,12 @@ struct port {
 	bool is_uplink;
 	const struct port_conf *_Atomic conf;
 	struct sink *_Atomic sink; /* NULL: interface down or gone */
+
+	/*
+	 * Where the first frame came from since it was 0, while conf had spoof_check and no mac; the six bytes in order, as in memory.
+	 * Written by: lanes; by control to begin anew.
+	 */
+	_Atomic uint64_t first_source;
 };
 
 /* The ports of a switch by slot, NULL where there is none; immutable. */
@@ -83,6 +89,9 @@ int port_set_conf(struct port *port, const struct port_conf *conf);
 void port_release_address(struct port *port);
 int port_claim_address(struct port *port);
 bool port_has_address(const struct port *port, uint64_t key);
+
+/* The address that first_source holds. Returns false when there is none. Control. */
+bool port_first_source(const struct port *port, struct mac *out);
 
 /* The port allows everything, untagged frames and all VLANs: what an uplink is. */
 void port_conf_uplink(struct port_conf *out);
