@@ -1,0 +1,361 @@
+/*
+ * vmbounce.c - packets between two vhost-user devices A and B, as many as go through what stands between.
+ *
+ *	bounce	a fixed number of packets is under way in each direction: what arrives at one end is sent again by the other,
+ *		in the very buffer it came in, as a forwarding program of two ports does it
+ *	oneway	A sends as fast as its ring takes it, or at --rate; B receives
+ *	both	the same in both directions
+ *
+ * Of a packet, the 24 bytes of the virtio-net header and both addresses are written before it is sent; its payload is never
+ * touched. Buffers are used in turn, so their number is the working set. The rings are looked at only when a burst can have
+ * come: an eager poller sees two or three packets at a time, and the rings' cache lines travel for each of them.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "bench/vmpair.h"
+#include "bench/vmpool.h"
+
+#define HEAD 24 /* VM_HEADER and two addresses */
+#define MBUFS 4096
+#define LEAST 32         /* packets that are worth a look at once */
+#define LOOK_NS 150      /* between two looks at a ring */
+#define PATIENCE_NS 3000 /* after which less than LEAST is taken */
+#define WARM_MS 500
+#define STALL_MS \
+	1000         /* nothing came for so long: what is under way is lost. Longer than a switch may be off its CPU. */
+#define DRAIN_MS 200 /* at the end */
+
+enum mode { BOUNCE, ONEWAY, BOTH };
+
+static const char *const mode_names[] = { "bounce", "oneway", "both" };
+
+struct way {
+	struct vuser_queue *tx, *rx;
+	struct vmpool pool;
+	uint64_t head[HEAD / sizeof(uint64_t)];
+	uint64_t sent, received, foreign;
+	uint64_t scheduled;             /* paced: packets whose time has come */
+	uint64_t look, served, arrived; /* when to look again, when served, when something came last; cycles */
+};
+
+struct bounce {
+	const char *mode_name;
+	unsigned long size, in_flight, mbufs;
+	double rate_mpps;
+
+	enum mode mode;
+	unsigned n_ways;
+	uint32_t len;                   /* of a packet with its header */
+	uint64_t cycles_per_packet;     /* paced */
+	uint64_t began;                 /* cycles */
+	uint64_t look, patience, stall; /* cycles */
+	uint64_t busy;                  /* cycles that were spent on packets */
+	uint64_t stalls;
+	struct way way[2];
+};
+
+/* ---- one way ---- */
+
+static unsigned
+reclaim(struct way *w, unsigned want)
+{
+	if (vuser_room(w->tx) < want && vmpool_reclaim(&w->pool, w->tx) < 0)
+		vmpair_broken();
+	return vuser_room(w->tx) < want ? vuser_room(w->tx) : want;
+}
+
+/* Sends buffers whose payload is there. There must be room. */
+static void
+send_buffers(const struct bounce *b, struct way *w, const uint64_t *token, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		memcpy((void *)(uintptr_t)token[i], w->head, HEAD);
+	w->sent += vuser_put(w->tx, token, n, b->len, 0);
+	vuser_flush(w->tx);
+}
+
+/* Takes up to most packets. Returns how many tokens there are; those of foreign frames went into the pool. */
+static unsigned
+receive(const struct bounce *b, struct way *w, uint64_t *token, unsigned most, unsigned *taken)
+{
+	struct vuser_done done[VM_BATCH];
+	int n = vuser_take(w->rx, done, most);
+	unsigned ours = 0;
+
+	if (n < 0)
+		vmpair_broken();
+	for (int i = 0; i < n; i++)
+		__builtin_prefetch((void *)(uintptr_t)done[i].token, 1);
+	for (int i = 0; i < n; i++) {
+		if (done[i].len == b->len)
+			token[ours++] = done[i].token;
+		else
+			vmpool_give(&w->pool, done[i].token);
+	}
+	w->received += ours;
+	w->foreign += (unsigned)n - ours;
+	*taken = (unsigned)n;
+	return ours;
+}
+
+static void
+refill(const struct vmpair *p, struct way *w, unsigned n)
+{
+	uint64_t token[VM_BATCH];
+
+	if (vmpool_count(&w->pool) < n && vmpool_reclaim(&w->pool, w->tx) < 0)
+		vmpair_broken();
+	vmpair_repost(p, w->rx, token, vmpool_take(&w->pool, token, n));
+}
+
+/* Receives and sends again. Returns how many packets. */
+static unsigned
+bounce(const struct vmpair *p, const struct bounce *b, struct way *w)
+{
+	unsigned room = reclaim(w, VM_BATCH), taken, n;
+	uint64_t token[VM_BATCH];
+
+	n = receive(b, w, token, room, &taken);
+	/* Buffers for receiving first: then the ring holds as many as are under way, and nothing is lost for lack of them. */
+	refill(p, w, taken);
+	send_buffers(b, w, token, n);
+	return taken;
+}
+
+/* Receives for good. */
+static unsigned
+absorb(const struct vmpair *p, const struct bounce *b, struct way *w)
+{
+	uint64_t token[VM_BATCH];
+	unsigned taken, n = receive(b, w, token, VM_BATCH, &taken);
+
+	/* In place of foreign frames' buffers some of the pool are posted. */
+	vmpair_repost(p, w->rx, token, n + vmpool_take(&w->pool, token + n, taken - n));
+	return taken;
+}
+
+/* Sends up to most packets from the pool. */
+static unsigned
+emit(const struct bounce *b, struct way *w, unsigned most)
+{
+	uint64_t token[VM_BATCH];
+	unsigned n = reclaim(w, most);
+
+	n = vmpool_take(&w->pool, token, n);
+	send_buffers(b, w, token, n);
+	return n;
+}
+
+/* ---- both ways ---- */
+
+/* Whether it is time to look at a ring, and a burst is there. */
+static bool
+is_worth(const struct bounce *b, struct way *w, uint64_t now)
+{
+	unsigned ready;
+
+	if ((int64_t)(now - w->look) < 0)
+		return false;
+	w->look = now + b->look;
+	ready = vuser_ready(w->rx);
+	return ready >= LEAST || (ready > 0 && now - w->served > b->patience);
+}
+
+/* Sends what the ring has room for. Returns how many packets. */
+static unsigned
+send_all(const struct bounce *b, struct way *w)
+{
+	return vuser_room(w->tx) + vuser_ready(w->tx) >= LEAST ? emit(b, w, VM_BATCH) : 0;
+}
+
+/* Sends packets whose time has come; for which there is no room, it has passed: they are not sent. */
+static unsigned
+send_due(const struct bounce *b, struct way *w, uint64_t now)
+{
+	uint64_t packets = (now - b->began) / b->cycles_per_packet - w->scheduled;
+
+	if (packets < LEAST)
+		return 0;
+	w->scheduled += packets;
+	return emit(b, w, packets < VM_BATCH ? (unsigned)packets : VM_BATCH);
+}
+
+static unsigned
+step_way(const struct vmpair *p, const struct bounce *b, struct way *w, uint64_t now)
+{
+	unsigned n = 0;
+
+	if (is_worth(b, w, now)) {
+		n = b->mode == BOUNCE ? bounce(p, b, w) : absorb(p, b, w);
+		w->served = w->arrived = now;
+	}
+	if (b->mode == BOUNCE)
+		return n;
+	return n + (b->cycles_per_packet > 0 ? send_due(b, w, now) : send_all(b, w));
+}
+
+static void
+begin(struct bounce *b, struct way *w)
+{
+	for (unsigned long left = b->mode == BOUNCE ? b->in_flight : 0, n; left > 0; left -= n) {
+		n = emit(b, w, left < VM_BATCH ? (unsigned)left : VM_BATCH);
+		if (n == 0)
+			break;
+	}
+	w->look = w->served = w->arrived = vmpair_cycles();
+}
+
+/* Runs for ms, or until a signal. */
+static void
+run(const struct vmpair *p, struct bounce *b, uint64_t ms)
+{
+	uint64_t now = vmpair_cycles(), end = now + ms * p->cycles_per_s / 1000;
+
+	while (now < end && !vmpair_stopped) {
+		for (unsigned i = 0; i < b->n_ways; i++) {
+			struct way *w = &b->way[i];
+			unsigned n = step_way(p, b, w, now);
+			uint64_t after = vmpair_cycles();
+
+			if (n > 0)
+				b->busy += after - now;
+			now = after;
+			if (b->mode == BOUNCE && now - w->arrived > b->stall) {
+				b->stalls++;
+				begin(b, w);
+			}
+		}
+	}
+}
+
+/* Receives what is still under way. */
+static void
+finish(const struct vmpair *p, struct bounce *b)
+{
+	uint64_t last = vmpair_cycles(), drain = DRAIN_MS * p->cycles_per_s / 1000;
+
+	while (vmpair_cycles() - last < drain) {
+		for (unsigned i = 0; i < b->n_ways; i++)
+			if (absorb(p, b, &b->way[i]) > 0)
+				last = vmpair_cycles();
+	}
+}
+
+/* ---- set-up and report ---- */
+
+static void
+set_up_way(struct vmpair *p, struct bounce *b, unsigned i)
+{
+	struct way *w = &b->way[i];
+	struct vmframe way = vmpair_way(p, i, 0, (uint32_t)b->size);
+	uint8_t *frame = NULL;
+
+	w->tx = vmpair_tx(p, i, 0);
+	w->rx = vmpair_rx(p, i, 0);
+	vmpool_init(&w->pool, (uint32_t)(b->mbufs + p->rx_ring));
+	for (unsigned long n = 0; n < b->mbufs; n++) {
+		frame = vmpair_buffer(p, p->rx_len);
+		vmframe_udp(frame, &way);
+		vmpool_give(&w->pool, (uintptr_t)frame);
+	}
+	memcpy(w->head, frame, HEAD);
+}
+
+static void
+set_up(struct vmpair *p, struct bounce *b)
+{
+	unsigned long least;
+
+	for (b->mode = BOUNCE; strcmp(b->mode_name, mode_names[b->mode]) != 0; b->mode++)
+		if (b->mode == BOTH)
+			options_refuse("--mode: '%s' is none of bounce, oneway, both", b->mode_name);
+	if (b->in_flight > p->ring)
+		options_refuse("--in-flight: %lu packets do not fit into rings of %lu", b->in_flight, p->ring);
+	if (b->mode == BOUNCE && b->rate_mpps > 0)
+		options_refuse("--rate: only for the modes oneway and both");
+	if (p->queues > 1)
+		options_refuse("--queues: one only; see vmseq");
+	b->n_ways = b->mode == ONEWAY ? 1 : 2;
+	/* What can be in use at once: a full transmit ring and a batch, beside what the receive ring has. */
+	least = p->ring + VM_BATCH;
+	b->mbufs = b->mbufs / b->n_ways > p->ring + least ? b->mbufs / b->n_ways - p->ring : least;
+	b->len = VM_HEADER + (uint32_t)b->size;
+	p->rx_len = b->len < 2048 ? 2048 : b->len;
+	p->memory = 2 * (b->mbufs + 1) * (p->rx_len + 128);
+	vmpair_open(p);
+	for (unsigned i = 0; i < b->n_ways; i++)
+		set_up_way(p, b, i);
+	b->look = LOOK_NS * p->cycles_per_s / VM_NS_PER_S;
+	b->patience = PATIENCE_NS * p->cycles_per_s / VM_NS_PER_S;
+	b->stall = STALL_MS * p->cycles_per_s / 1000;
+	if (b->rate_mpps > 0)
+		b->cycles_per_packet = (uint64_t)((double)p->cycles_per_s / (b->rate_mpps * 1e6) * b->n_ways);
+}
+
+static uint64_t
+sum_received(const struct bounce *b)
+{
+	return b->way[0].received + b->way[1].received;
+}
+
+static void
+report(const struct vmpair *p, const struct bounce *b, uint64_t packets, double seconds, double busy)
+{
+	uint64_t sent = b->way[0].sent + b->way[1].sent, received = sum_received(b);
+	uint64_t scheduled = b->way[0].scheduled + b->way[1].scheduled;
+
+	printf("{\"mode\":\"%s\",\"size\":%lu,\"in_flight\":%lu,\"mbufs\":%lu,\"rate_mpps\":%g,", b->mode_name, b->size,
+	       b->mode == BOUNCE ? b->in_flight : 0, b->n_ways * (b->mbufs + p->ring), b->rate_mpps);
+	vmpair_print(p);
+	printf(",\"seconds\":%.3f,\"mpps\":%.3f,\"gbps\":%.2f,\"load_busy_percent\":%.1f,\"load_cycles_per_packet\":%."
+	       "0f,\"sent\":%lu,"
+	       "\"received\":%lu,\"lost\":%lu,\"not_sent\":%lu,\"stalls\":%lu,\"foreign\":%lu}\n",
+	       seconds, (double)packets / seconds / 1e6, (double)packets * (double)b->size * 8 / seconds / 1e9,
+	       100 * busy, packets > 0 ? busy * seconds * (double)p->cycles_per_s / (double)packets : 0, sent, received,
+	       sent > received ? sent - received : 0, scheduled > sent ? scheduled - sent : 0, b->stalls,
+	       b->way[0].foreign + b->way[1].foreign);
+}
+
+#define AT(field) offsetof(struct bounce, field)
+static const struct option_row rows[] = {
+	{ "mode", OPTION_TEXT, AT(mode_name), 0, 0, "NAME", "bounce, oneway, or both" },
+	{ "size", OPTION_NUMBER, AT(size), 64, 9216, "BYTES", "of a frame, without its checksum" },
+	{ "in-flight", OPTION_NUMBER, AT(in_flight), 1, VUSER_RING_MAX, "N", "bounce: packets in each direction" },
+	{ "mbufs", OPTION_NUMBER, AT(mbufs), 1, 1 << 20, "N",
+	  "buffers of both directions; more if the rings need them" },
+	{ "rate", OPTION_REAL, AT(rate_mpps), 0, 1000, "MPPS", "oneway, both: packets in all; 0: as fast as it goes" },
+	{ NULL },
+};
+#undef AT
+
+int
+main(int argc, char **argv)
+{
+	static struct bounce b = { .mode_name = "bounce", .size = 64, .in_flight = 256, .mbufs = MBUFS };
+	static struct vmpair p;
+	uint64_t packets, began, ended, busy;
+
+	p = vmpair_defaults;
+	options_read((struct option_group[]){ { rows, &b }, { vmpair_options, &p } }, 2,
+		     "Packets between two vhost-user devices, and how many go through; ends with a line of JSON.",
+		     argv);
+	set_up(&p, &b);
+	vmpair_prime(&p);
+	b.began = vmpair_cycles();
+	for (unsigned i = 0; i < b.n_ways; i++)
+		begin(&b, &b.way[i]);
+	run(&p, &b, WARM_MS);
+	packets = sum_received(&b);
+	busy = b.busy;
+	began = vmpair_cycles();
+	run(&p, &b, p.seconds * 1000);
+	ended = vmpair_cycles();
+	packets = sum_received(&b) - packets;
+	busy = b.busy - busy;
+	finish(&p, &b);
+	report(&p, &b, packets, (double)(ended - began) / (double)p.cycles_per_s,
+	       (double)busy / (double)(ended - began));
+	vmpair_close(&p);
+	return 0;
+}
