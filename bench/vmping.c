@@ -1,0 +1,169 @@
+/*
+ * vmping.c - the time of one small frame from vhost-user device A to B and back, one under way.
+ *
+ * Both ends are polled here, so the time is that of what stands between, twice, and of the kicks that it asks for. With
+ * --interval-ms there is silence before each frame: the first one after it finds everything asleep that sleeps.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/vmpair.h"
+
+#define SIZE 64
+#define WARM 100 /* round trips that are not counted; none with --interval-ms, where each is as cold as the first */
+#define PATIENCE_MS 100
+#define COUNT_MAX 10000000
+
+struct ping {
+	unsigned long count, interval_ms;
+
+	uint8_t *frame[2];
+	uint32_t *ns; /* of each round trip */
+	unsigned long n, lost;
+	uint64_t number;
+};
+
+static void
+send_frame(struct vmpair *p, struct ping *g, unsigned way)
+{
+	struct vuser_queue *tx = vmpair_tx(p, way, 0);
+	uint64_t token = (uintptr_t)g->frame[way];
+	struct vuser_done done[4];
+
+	/* The one before was used by now, unless it was lost on the way: it is the same buffer, and may be sent twice. */
+	if (vuser_take(tx, done, 4) < 0)
+		vmpair_broken();
+	memcpy(g->frame[way] + VM_NUMBER_AT, &g->number, sizeof(g->number));
+	vuser_put(tx, &token, 1, VM_HEADER + SIZE, 0);
+	vuser_flush(tx);
+}
+
+/* Polls until the frame comes, or until end_ns. */
+static bool
+await_frame(struct vmpair *p, struct ping *g, unsigned way, uint64_t end_ns)
+{
+	bool come = false;
+
+	while (!come && vmpair_ns() < end_ns) {
+		for (unsigned q = 0; q < p->queues; q++) {
+			struct vuser_queue *rx = vmpair_rx(p, way, q);
+			struct vuser_done done;
+			int n = vuser_take(rx, &done, 1);
+
+			if (n < 0)
+				vmpair_broken();
+			if (n == 0)
+				continue;
+			come = done.len == VM_HEADER + SIZE && memcmp((uint8_t *)(uintptr_t)done.token + VM_NUMBER_AT,
+								      &g->number, sizeof(g->number)) == 0;
+			vmpair_repost(p, rx, &done.token, 1);
+			if (come)
+				break;
+		}
+	}
+	return come;
+}
+
+/* Returns the time there and back in ns, 0 when a frame was lost. */
+static uint64_t
+round_trip(struct vmpair *p, struct ping *g)
+{
+	uint64_t began = vmpair_ns(), end = began + PATIENCE_MS * 1000000ull;
+
+	g->number++;
+	send_frame(p, g, 0);
+	if (!await_frame(p, g, 0, end))
+		return 0;
+	send_frame(p, g, 1);
+	return await_frame(p, g, 1, end) ? vmpair_ns() - began : 0;
+}
+
+static void
+silence(unsigned long ms)
+{
+	struct timespec t = { (time_t)(ms / 1000), (long)(ms % 1000) * 1000000 };
+
+	if (ms > 0)
+		nanosleep(&t, NULL);
+}
+
+static void
+run(struct vmpair *p, struct ping *g)
+{
+	uint64_t end = vmpair_ns() + p->seconds * VM_NS_PER_S;
+
+	for (unsigned i = 0; i < WARM && g->interval_ms == 0; i++)
+		round_trip(p, g);
+	for (unsigned long i = 0; i < g->count && !vmpair_stopped && vmpair_ns() < end; i++) {
+		uint64_t ns;
+
+		silence(g->interval_ms);
+		ns = round_trip(p, g);
+		if (ns == 0)
+			g->lost++;
+		else
+			g->ns[g->n++] = (uint32_t)ns;
+	}
+}
+
+static int
+by_time(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The time in us that `percent` of the sorted round trips do not exceed. */
+static double
+percentile(const struct ping *g, double percent)
+{
+	unsigned long at = (unsigned long)((double)g->n * percent / 100);
+
+	return g->n == 0 ? 0 : g->ns[at < g->n ? at : g->n - 1] / 1e3;
+}
+
+#define AT(field) offsetof(struct ping, field)
+static const struct option_row rows[] = {
+	{ "count", OPTION_NUMBER, AT(count), 1, COUNT_MAX, "N", "round trips at most" },
+	{ "interval-ms", OPTION_NUMBER, AT(interval_ms), 0, 10000, "MS", "silence before each" },
+	{ NULL },
+};
+#undef AT
+
+int
+main(int argc, char **argv)
+{
+	static struct ping g = { .count = 100000 };
+	static struct vmpair p;
+
+	p = vmpair_defaults;
+	options_read((struct option_group[]){ { rows, &g }, { vmpair_options, &p } }, 2,
+		     "The time of a small frame from A to B and back; ends with a line of JSON.", argv);
+	g.ns = calloc(g.count, sizeof(*g.ns));
+	if (g.ns == NULL)
+		bench_fail("times", ENOMEM);
+	p.rx_len = 2048;
+	p.memory = 1 << 16;
+	vmpair_open(&p);
+	for (unsigned way = 0; way < 2; way++) {
+		struct vmframe f = vmpair_way(&p, way, 0, SIZE);
+
+		g.frame[way] = vmpair_buffer(&p, VM_HEADER + SIZE);
+		vmframe_udp(g.frame[way], &f);
+	}
+	vmpair_prime(&p);
+	run(&p, &g);
+	qsort(g.ns, g.n, sizeof(*g.ns), by_time);
+	printf("{\"interval_ms\":%lu,", g.interval_ms);
+	vmpair_print(&p);
+	printf(",\"count\":%lu,\"lost\":%lu,\"min_us\":%.2f,\"p50_us\":%.2f,\"p90_us\":%.2f,\"p99_us\":%.2f,\"p999_"
+	       "us\":%.2f,"
+	       "\"max_us\":%.2f}\n",
+	       g.n, g.lost, percentile(&g, 0), percentile(&g, 50), percentile(&g, 90), percentile(&g, 99),
+	       percentile(&g, 99.9), percentile(&g, 100));
+	free(g.ns);
+	vmpair_close(&p);
+	return 0;
+}
