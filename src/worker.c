@@ -10,20 +10,17 @@
  *	copied once into the receiver's sink	sink->put (guest/tap.c, nic/uplink_tx.c)
  *	buffers given back in order		source->give, unmark the queue
  *
- * and only then the next queue. A round visits each queue that has something once, so one busy queue costs the others
- * a burst, not their turn.
+ * and only then the next queue. A round visits each hot queue once, so one busy queue costs the others a burst, not their
+ * turn, and idle ones nothing. A queue that had nothing for a while cools: whoever fills it is asked to kick.
  *
- * Sleep. A round that finds nothing arms (p->armed), fences, looks at everything once more, and sleeps in one epoll_wait.
- * Whoever adds work in memory (nic/rxring.c) fences and looks at `armed`; descriptors wake epoll by themselves. A timer
- * of 100 ms looks again in any case and counts a missed kick when it finds something. Under load the worker does not
- * arm: it naps for the time that half a burst takes to arrive, so that bursts are full and nobody pays for a kick.
+ * Sleep. A worker that found nothing for a moment cools all, and sleeps in one epoll_wait; nic/hotset.h has the protocol.
+ * Every 100 ms it looks at all queues in any case, and counts a missed kick when it finds something. Under load it does not
+ * sleep so: it naps for the time that half a burst takes to arrive, so that bursts are full and nobody pays for a kick.
  */
 #include "worker.h"
 
 #include <stdio.h>
-#include <sys/epoll.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/qsbr.h"
@@ -33,9 +30,9 @@
 #include "nic/queue.h"
 #include "vsw/switch.h"
 
-#define EVENTS 64
 #define SAFETY_MS 100 /* the timer of the sleep protocol; also how soon a stop is seen without a wake-up */
-#define BLIND_MS 1    /* the same when an uplink without a descriptor is polled inline */
+#define BLIND_MS 1    /* the same for what cannot kick, and for a kick that may be on its way */
+#define HOT_US 100    /* without a packet until a queue cools: kicks, at 5 us each, then take 5 % of the time at most */
 #define EPOLL_US 20   /* how long descriptors may wait while memory queues are busy. Our choice */
 #define SPIN_US 10    /* "polls a little" before it arms; about what a sleep and a kick cost */
 #define NAP_MAX_NS (50 * NSEC_PER_US) /* half a receive ring at 10 Mpps */
@@ -46,9 +43,9 @@ struct worker {
 	struct processor *p;
 	struct lane *lane;
 	struct cap cap;
-	uint64_t spin_cycles, epoll_cycles;
-	uint64_t now, last_work, last_epoll; /* cycles */
-	uint64_t rate_since, rate_packets;   /* since the last idle moment */
+	uint64_t spin_cycles, epoll_cycles, hot_cycles, ms_cycles;
+	uint64_t now, last_work, last_epoll, next_look; /* cycles; next_look: at all queues */
+	uint64_t rate_since, rate_packets;              /* since the last idle moment */
 };
 
 static void
@@ -84,134 +81,72 @@ worker_source(struct worker *w, struct queue *q, struct source *s)
 	return n;
 }
 
-static bool
-worth_a_look(struct source *s)
-{
-	return s != NULL && source_has_work(s);
-}
-
 static unsigned
-worker_queue(struct worker *w, struct queue *q)
+worker_queue(struct worker *w, unsigned id)
 {
+	struct queue *q = atomic_load_explicit(&queue_table[id], memory_order_acquire);
 	unsigned n = 0;
-	bool look = false;
 
-	for (int i = 0; i < QUEUE_SOURCES; i++)
-		look |= worth_a_look(atomic_load_explicit(&q->source[i], memory_order_acquire));
-	if (!look || !queue_enter(q, w->p->id))
+	if (q == NULL || !queue_has_work(q)) {
+		if (q == NULL || w->now - count_get(&q->worked) > w->hot_cycles)
+			queue_cool(w->p, id);
 		return 0;
+	}
+	if (!queue_enter(q, w->p->id)) {
+		queue_cool(w->p, id);
+		return 0;
+	}
 	for (int i = 0; i < QUEUE_SOURCES; i++) {
 		struct source *s = atomic_load_explicit(&q->source[i], memory_order_acquire);
 
-		if (worth_a_look(s))
+		if (s != NULL && source_has_work(s))
 			n += worker_source(w, q, s);
 	}
+	if (n > 0)
+		atomic_store_explicit(&q->worked, w->now, memory_order_relaxed);
 	queue_leave(q, w->p->id);
 	return n;
 }
 
-/* Every queue once, inline front ends first. Returns what there was to do, in packets. */
+/* Every hot queue once, inline front ends first. Returns what there was to do, in packets. */
 static unsigned
 worker_round(struct worker *w)
 {
-	const struct queue_list *list = atomic_load_explicit(&w->p->queues, memory_order_acquire);
 	unsigned sorted = frontend_poll_inline(w->p, w->lane), n = 0;
 
-	for (unsigned i = 0; list != NULL && i < list->n; i++) {
-		unsigned k = worker_queue(w, list->queue[i]);
+	for (int id = hotset_next(&w->p->hot, 0); id >= 0; id = hotset_next(&w->p->hot, (unsigned)id + 1)) {
+		unsigned k = worker_queue(w, (unsigned)id);
 
-		if (k == 0)
-			continue;
 		n += k;
 		/* A grace period lasts a burst, not a round over a thousand busy queues. */
-		qsbr_quiescent(w->lane->reader);
-		list = atomic_load_explicit(&w->p->queues, memory_order_acquire);
+		if (k > 0)
+			qsbr_quiescent(w->lane->reader);
 	}
 	qsbr_quiescent(w->lane->reader);
 	count_add(&w->p->packets, n);
 	return sorted + n;
 }
 
-/* Marks the queues whose descriptors epoll reported. Called online: queue_table entries are valid until the next quiescent state. */
-static void
-mark_ready(struct worker *w, const struct epoll_event *events, int n)
-{
-	for (int i = 0; i < n; i++) {
-		uint64_t count;
-		struct queue *q;
-
-		if (events[i].data.u32 == PROCESSOR_EVENT_WAKE) {
-			/* Nothing to read: a socket of an uplink, or read already. */
-			if (read(w->p->wake_fd, &count, sizeof(count)) < 0 && (events[i].events & EPOLLERR))
-				frontend_inline_take_errors(w->p);
-			continue;
-		}
-		q = atomic_load_explicit(&queue_table[events[i].data.u32 % QUEUES_MAX], memory_order_acquire);
-		for (int k = 0; q != NULL && k < QUEUE_SOURCES; k++) {
-			struct source *s = atomic_load_explicit(&q->source[k], memory_order_acquire);
-
-			if (s == NULL || s->fd < 0 || s->ops->pending != NULL)
-				continue; /* memory is looked at in any case */
-			if (atomic_load_explicit(&s->dead, memory_order_relaxed))
-				epoll_ctl(w->p->epfd, EPOLL_CTL_DEL, s->fd, NULL); /* or it reports for ever */
-			else if (!atomic_exchange_explicit(&s->ready, true, memory_order_relaxed))
-				count_add(&q->interrupts, 1);
-		}
-	}
-}
-
 static void
 look_at_descriptors(struct worker *w)
 {
-	struct epoll_event events[EVENTS];
-
-	mark_ready(w, events, epoll_wait(w->p->epfd, events, EVENTS, 0));
+	processor_take_events(w->p);
 	w->last_epoll = w->now;
 }
 
-/* Whether anything in memory is waiting; the last look before sleep. */
-static bool
-anything_pending(const struct worker *w)
+static void
+look_at_all(struct worker *w)
 {
-	const struct queue_list *list = atomic_load_explicit(&w->p->queues, memory_order_acquire);
-
-	for (unsigned i = 0; list != NULL && i < list->n; i++) {
-		for (int k = 0; k < QUEUE_SOURCES; k++) {
-			struct source *s = atomic_load_explicit(&list->queue[i]->source[k], memory_order_acquire);
-
-			if (s != NULL && s->ops->pending != NULL && s->ops->pending(s) &&
-			    queue_processor(list->queue[i]) == w->p->id)
-				return true;
-		}
-	}
-	return false;
+	w->next_look = w->now + w->ms_cycles * (queue_look_at_all(w->p) ? BLIND_MS : SAFETY_MS);
 }
 
 static void
 sleep_until_kicked(struct worker *w)
 {
-	int timeout_ms = frontend_inline_is_blind(w->p) ? BLIND_MS : SAFETY_MS;
-	struct epoll_event events[EVENTS];
-	bool kicked;
-	int n;
+	uint64_t now = clock_cycles();
+	int max_ms = now < w->next_look ? 1 + (int)((w->next_look - now) / w->ms_cycles) : BLIND_MS;
 
-	atomic_store_explicit(&w->p->armed, true, memory_order_relaxed);
-	/* Partner: the fence in processor_wake. */
-	atomic_thread_fence(memory_order_seq_cst);
-	if (anything_pending(w) || atomic_load(&w->p->stop)) {
-		atomic_store_explicit(&w->p->armed, false, memory_order_relaxed);
-		return;
-	}
-	qsbr_offline(w->lane->reader);
-	n = epoll_wait(w->p->epfd, events, EVENTS, timeout_ms);
-	qsbr_online(w->lane->reader);
-	/* Whoever kicks takes `armed` first: a kick that comes just behind the timer is not a missed one. */
-	kicked = !atomic_exchange_explicit(&w->p->armed, false, memory_order_relaxed);
-	mark_ready(w, events, n);
-	if (n > 0)
-		count_add(&w->p->wakeups, 1);
-	else if (!kicked && anything_pending(w))
-		count_add(&w->p->missed_kicks, 1);
+	processor_sleep(w->p, frontend_inline_is_blind(w->p) ? BLIND_MS : max_ms);
 }
 
 /*
@@ -248,6 +183,8 @@ worker_init(struct worker *w, struct processor *p)
 	/* An emulated processor does not spin: its CPU time is what is being shown. */
 	w->spin_cycles = p->speed_percent ? 0 : clock_us_to_cycles(SPIN_US);
 	w->epoll_cycles = clock_us_to_cycles(EPOLL_US);
+	w->hot_cycles = clock_us_to_cycles(HOT_US);
+	w->ms_cycles = clock_us_to_cycles(1000);
 	w->rate_since = clock_cycles();
 	cap_init(&w->cap, p->speed_percent);
 }
@@ -263,6 +200,8 @@ worker_main(void *arg)
 	worker_init(&w, p);
 	while (!atomic_load_explicit(&p->stop, memory_order_relaxed)) {
 		w.now = clock_cycles();
+		if (w.now >= w.next_look)
+			look_at_all(&w);
 		n = worker_round(&w);
 		if (n == 0) {
 			worker_idle(&w);

@@ -143,6 +143,69 @@ an_idle_worker_costs_next_to_nothing(void **state)
 	rig_workers_stop();
 }
 
+/* One frame in memory that nobody tells of. */
+struct silent_source {
+	struct source source;
+	_Atomic bool full;
+	uint8_t frame[FRAME_LEN];
+};
+
+static unsigned
+silent_take(struct source *s, struct lane *lane)
+{
+	struct silent_source *from = (struct silent_source *)s;
+
+	lane->burst.n = 0;
+	atomic_store(&from->full, false);
+	test_add(lane, from->frame, FRAME_LEN);
+	return 1;
+}
+
+static bool
+silent_pending(struct source *s)
+{
+	return atomic_load(&((struct silent_source *)s)->full);
+}
+
+static const struct source_ops silent_ops = { .take = silent_take, .pending = silent_pending };
+
+static void
+fill_silently(struct silent_source *s)
+{
+	usleep(5000); /* its queue is cold by now */
+	atomic_store(&s->full, true);
+	for (unsigned i = 0; i < 5000 && atomic_load(&s->full); i++)
+		usleep(1000);
+	assert_false(atomic_load(&s->full));
+}
+
+/* By its timer: asleep, and just as well while another queue keeps it busy. */
+static void
+a_kick_that_stays_away_is_counted_and_made_up_for(void **state)
+{
+	static struct silent_source silent = { .full = false };
+	static struct endless_source busy;
+	struct queue *q, *other;
+
+	atomic_store(&rig_out.port.sink, &rig_out.sink);
+	rig_workers(1, 0, false);
+	source_init(&silent.source, &silent_ops, -1, &rig_in.port);
+	rig_stamp(0, silent.frame);
+	q = rig_queue(&silent.source, QUEUE_FROM_SENDER);
+	assert_int_equal(queue_move(q, 0), 0);
+	fill_silently(&silent);
+	assert_int_equal(rig_missed_kicks(), 1);
+	open_endless(&busy);
+	other = rig_queue(&busy.source, QUEUE_FROM_SENDER);
+	assert_int_equal(queue_move(other, 0), 0);
+	fill_silently(&silent);
+	assert_int_equal(rig_missed_kicks(), 2);
+	assert_int_equal(count_get(&q->packets), 2);
+	queue_free(other);
+	queue_free(q);
+	rig_workers_stop();
+}
+
 /* Woken, not by its timer, which has about 90 ms to go: at least once of eight times that is seen on a busy machine too. */
 static void
 a_sleeping_worker_stops_at_once(void **state)
@@ -254,9 +317,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(every_queue_has_its_burst_in_each_round),    TEST(a_capped_worker_uses_its_share),
-		TEST(an_idle_worker_costs_next_to_nothing),       TEST(a_sleeping_worker_stops_at_once),
-		TEST(a_cpu_that_does_not_exist_leaves_no_thread), TEST(two_front_ends_are_polled_inline),
+		TEST(every_queue_has_its_burst_in_each_round), TEST(a_capped_worker_uses_its_share),
+		TEST(an_idle_worker_costs_next_to_nothing),    TEST(a_kick_that_stays_away_is_counted_and_made_up_for),
+		TEST(a_sleeping_worker_stops_at_once),         TEST(a_cpu_that_does_not_exist_leaves_no_thread),
+		TEST(two_front_ends_are_polled_inline),
 	};
 
 	return cmocka_run_group_tests(tests, rig_start, rig_stop);

@@ -88,11 +88,9 @@ wait_until_passed(struct rxring *r, uint64_t position)
 static void
 ring_open(struct rxring *r, bool open)
 {
-	unsigned p = queue_processor(r->queue);
-
 	atomic_store_explicit(&r->open, open, memory_order_release);
-	if (open && p < n_processors)
-		processor_look(processors[p]);
+	if (open)
+		queue_kick(r->queue); /* what came in meanwhile */
 }
 
 static void

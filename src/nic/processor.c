@@ -76,7 +76,7 @@ processor_free(struct processor *p)
 bool
 processor_wake(struct processor *p)
 {
-	/* Partner: the fence in worker.c between arming and the last look. Either we see armed, or it sees our work. */
+	/* Kick 6, hotset.h. Partner: the fence in processor_sleep. */
 	atomic_thread_fence(memory_order_seq_cst);
 	if (!atomic_load_explicit(&p->armed, memory_order_relaxed) ||
 	    !atomic_exchange_explicit(&p->armed, false, memory_order_relaxed))

@@ -13,11 +13,12 @@
 #include <stdint.h>
 
 #include "base/count.h"
+#include "nic/hotset.h"
 #include "nic/lane.h"
 
 #define PROCESSORS_MAX 64
 #define PROCESSOR_NONE 0x7fff           /* owner of a queue that stands nowhere */
-#define PROCESSOR_EVENT_WAKE UINT32_MAX /* epoll data that is no queue's id: look at everything */
+#define PROCESSOR_EVENT_WAKE UINT32_MAX /* epoll data that is no queue's id: only a wake-up */
 
 struct queue;
 struct frontend;
@@ -41,8 +42,11 @@ struct processor {
 	const struct queue_list *_Atomic queues;
 	struct frontend
 		*_Atomic inline_frontends; /* a list: polled here instead of by threads; hosts with one processor */
-	_Atomic bool armed; /* worker is about to sleep or sleeps: whoever adds work in memory must wake it */
+	_Atomic unsigned n_mute;           /* sources on it that nobody kicks; written by: control */
 	_Atomic bool stop;
+
+	struct hotset hot;  /* queues that want a look */
+	_Atomic bool armed; /* worker is about to sleep or sleeps: whoever makes a queue hot must wake it; hotset.h */
 
 	/* Written by: the worker. */
 	counter packets, bursts, wakeups, missed_kicks;
@@ -64,11 +68,20 @@ void processor_free(struct processor *p);
 extern struct processor *processors[PROCESSORS_MAX];
 extern unsigned n_processors;
 
-/* Wakes p if it sleeps or is about to; returns whether it did. Call after the work was made visible. Any thread. */
+/* Wakes p if it sleeps or is about to; returns whether it did. Call after a queue became hot. Any thread. */
 bool processor_wake(struct processor *p);
 
-/* Wakes p in any case: after a queue was moved to it. Control. */
+/* Wakes p in any case. Control. */
 void processor_look(struct processor *p);
+
+/* Makes the queues hot of whose descriptors epoll reports something, without waiting. Worker of p, online. */
+void processor_take_events(struct processor *p);
+
+/*
+ * Cools every hot queue; when none stays hot, sleeps until one is, but at most max_ms, offline. Takes the events. Worker of p,
+ * online.
+ */
+void processor_sleep(struct processor *p, int max_ms);
 
 /* Takes a sample of every processor's CPU and waiting time; about every half second. Control. */
 void processor_sample(void);

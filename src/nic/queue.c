@@ -69,6 +69,20 @@ unwatch(const struct processor *p, const struct source *s)
 }
 
 static void
+count_mute(struct processor *p, const struct source *s, int n)
+{
+	if (p != NULL && s != NULL && source_is_mute(s))
+		atomic_fetch_add(&p->n_mute, (unsigned)n);
+}
+
+static void
+count_all_mute(struct processor *p, struct queue *q, int n)
+{
+	for (int i = 0; i < QUEUE_SOURCES; i++)
+		count_mute(p, atomic_load(&q->source[i]), n);
+}
+
+static void
 unwatch_all(const struct processor *p, struct queue *q, int n)
 {
 	for (int i = 0; i < n; i++)
@@ -101,10 +115,14 @@ queue_set_source(struct queue *q, enum queue_source which, struct source *s)
 	if (err < 0)
 		s = NULL;
 	atomic_store_explicit(&q->source[which], s, memory_order_release);
+	count_mute(p, former, -1);
+	count_mute(p, s, 1);
 	if (former != NULL)
 		qsbr_synchronize();
-	if (p != NULL && s != NULL)
+	if (p != NULL && s != NULL) {
+		queue_kick(q);
 		processor_look(p);
+	}
 	return err;
 }
 
@@ -140,7 +158,7 @@ change_owner(struct queue *q, unsigned from, unsigned to)
 		idle = from << 1;
 		sched_yield();
 	}
-	/* Partner: the fence in rxring_put between its frames and the owner. It sees the new one, or that one sees the frames. */
+	/* Move 2, hotset.h. Partners: the fences in queue_kick and in queue_cool. */
 	atomic_thread_fence(memory_order_seq_cst);
 }
 
@@ -166,14 +184,17 @@ queue_move(struct queue *q, unsigned to)
 	}
 	change_owner(q, from, to);
 	unwatch_all(old, q, QUEUE_SOURCES);
+	count_all_mute(old, q, -1);
+	count_all_mute(next, q, 1);
 	if (next != NULL) {
-		/* Events that the old epoll had reported are not lost: one unconditional look. */
+		/* Events that the old epoll had reported are not lost: one look in any case. */
 		for (int i = 0; i < QUEUE_SOURCES; i++) {
 			struct source *s = atomic_load(&q->source[i]);
 
 			if (s != NULL && s->fd >= 0 && s->ops->pending == NULL)
 				atomic_store(&s->ready, true);
 		}
+		hotset_put(&next->hot, q->id);
 		processor_look(next);
 	}
 	if (old != NULL) {
@@ -200,4 +221,109 @@ queue_free(struct queue *q)
 	atomic_store(&queue_table[q->id], NULL);
 	qsbr_synchronize();
 	free(q);
+}
+
+bool
+queue_kick(struct queue *q)
+{
+	unsigned p;
+
+	/* Kick 2, hotset.h. Partners: the fences in queue_cool and in change_owner. */
+	atomic_thread_fence(memory_order_seq_cst);
+	p = queue_processor(q);
+	return p < n_processors && hotset_put(&processors[p]->hot, q->id) && processor_wake(processors[p]);
+}
+
+bool
+queue_has_work(struct queue *q)
+{
+	for (int i = 0; i < QUEUE_SOURCES; i++) {
+		struct source *s = atomic_load_explicit(&q->source[i], memory_order_acquire);
+
+		if (s != NULL && source_has_work(s))
+			return true;
+	}
+	return false;
+}
+
+/* Asks for kicks. Returns whether q is p's. */
+static bool
+arm(struct queue *q, unsigned p)
+{
+	if (q == NULL || !queue_enter(q, p))
+		return false;
+	for (int i = 0; i < QUEUE_SOURCES; i++) {
+		struct source *s = atomic_load_explicit(&q->source[i], memory_order_acquire);
+
+		if (s != NULL && s->ops->arm != NULL)
+			s->ops->arm(s);
+	}
+	queue_leave(q, p);
+	return true;
+}
+
+void
+queue_cool(struct processor *p, unsigned id)
+{
+	struct queue *q;
+	bool armed;
+
+	hotset_clear(&p->hot, id);
+	armed = arm(atomic_load_explicit(&queue_table[id], memory_order_acquire), p->id);
+	/* Cool 3, hotset.h. Partners: the fences in queue_kick, in change_owner, and a guest's. */
+	atomic_thread_fence(memory_order_seq_cst);
+	q = atomic_load_explicit(&queue_table[id], memory_order_acquire);
+	if (q != NULL && queue_processor(q) == p->id && (!armed || queue_has_work(q)))
+		hotset_put(&p->hot, id);
+}
+
+/* Whether there is work in memory; *mute: and nobody would kick for it. */
+static bool
+has_memory_work(struct queue *q, bool *mute)
+{
+	bool work = false;
+
+	*mute = false;
+	for (int i = 0; i < QUEUE_SOURCES; i++) {
+		struct source *s = atomic_load_explicit(&q->source[i], memory_order_acquire);
+
+		if (s == NULL || s->ops->pending == NULL || !s->ops->pending(s))
+			continue;
+		work = true;
+		*mute |= source_is_mute(s);
+	}
+	return work;
+}
+
+/* Returns whether q is to be looked at again soon: its kick may still come. */
+static bool
+look_at(struct processor *p, struct queue *q)
+{
+	uint64_t mark = count_get(&q->packets) + 1;
+	bool mute, work = has_memory_work(q, &mute);
+
+	if (!work || hotset_has(&p->hot, q->id)) {
+		atomic_store_explicit(&q->stuck, 0, memory_order_relaxed);
+		return false;
+	}
+	if (!mute && atomic_load_explicit(&q->stuck, memory_order_relaxed) != mark) {
+		atomic_store_explicit(&q->stuck, mark, memory_order_relaxed);
+		return true;
+	}
+	if (!mute)
+		count_add(&p->missed_kicks, 1);
+	hotset_put(&p->hot, q->id);
+	return false;
+}
+
+bool
+queue_look_at_all(struct processor *p)
+{
+	const struct queue_list *list = atomic_load_explicit(&p->queues, memory_order_acquire);
+	bool soon = atomic_load_explicit(&p->n_mute, memory_order_relaxed) > 0;
+
+	for (unsigned i = 0; list != NULL && i < list->n; i++)
+		if (queue_processor(list->queue[i]) == p->id)
+			soon |= look_at(p, list->queue[i]);
+	return soon;
 }

@@ -21,7 +21,7 @@
 #include "nic/source.h"
 #include "nic/vport.h"
 
-#define QUEUES_MAX 4096
+#define QUEUES_MAX HOTSET_IDS
 #define QUEUE_SOURCES 2 /* what the vport's own sender gives, and what the adapter sorted for the vport */
 
 enum queue_source { QUEUE_FROM_SENDER, QUEUE_FROM_WIRE };
@@ -34,6 +34,9 @@ struct queue {
 	struct source *_Atomic source[QUEUE_SOURCES];
 
 	/* Written by: the owning worker. */
+	counter worked; /* cycles: when it last had a packet; it stays hot for a while after */
+	_Atomic uint64_t
+		stuck; /* one more than its packets when queue_look_at_all found it cold with work in memory; else 0 */
 	counter packets, bytes, drops;
 	counter interrupts; /* times that a descriptor of it woke the processor; a receive ring counts its own */
 	counter moved;      /* written by: control */
@@ -59,8 +62,30 @@ int queue_set_source(struct queue *q, enum queue_source which, struct source *s)
  */
 int queue_move(struct queue *q, unsigned to);
 
+/*
+ * Work in memory was published for q: makes it hot, and wakes its processor if that sleeps; returns whether it did. What a full
+ * fence has to come before, it does itself. Any thread.
+ */
+bool queue_kick(struct queue *q);
+
 /* Moves q off all processors and frees it; its sources are the caller's to free, after this. Control. */
 void queue_free(struct queue *q);
+
+/* Whether a take from any of q's sources may find something. The worker of the processor that q stands on, or stood on a moment ago. */
+bool queue_has_work(struct queue *q);
+
+/*
+ * Takes queue id out of p's hot set, armed, unless there is work in it: then it stays. For a queue of another processor or one that is
+ * gone, too. Worker of p, online.
+ */
+void queue_cool(struct processor *p, unsigned id);
+
+/*
+ * The safety net: looks at every queue that stands on p. One that is cold with work in memory, twice in a row and without a packet in
+ * between, is made hot and counted in p->missed_kicks. Returns whether to look again soon: a kick is missing or on its way, or nobody
+ * kicks a source (that queue is made hot at once, and not counted). Worker of p, online.
+ */
+bool queue_look_at_all(struct processor *p);
 
 static inline unsigned
 queue_processor(const struct queue *q)

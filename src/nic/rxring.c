@@ -65,7 +65,7 @@ rxring_pending(struct source *s)
 	return atomic_load_explicit(&r->open, memory_order_acquire) && !rte_ring_empty(r->ring);
 }
 
-static const struct source_ops rxring_ops = { rxring_take, rxring_give, rxring_pending };
+static const struct source_ops rxring_ops = { .take = rxring_take, .give = rxring_give, .pending = rxring_pending };
 
 struct rxring *
 rxring_new(const char *name, struct queue *queue, struct vport *vport, void *ingress)
@@ -81,6 +81,7 @@ rxring_new(const char *name, struct queue *queue, struct vport *vport, void *ing
 		return NULL;
 	}
 	source_init(&r->source, &rxring_ops, -1, ingress);
+	r->source.slots = RXRING_SIZE - 1; /* rte_ring tells full from empty by a free one */
 	r->queue = queue;
 	r->vport = vport;
 	return r;
@@ -108,19 +109,12 @@ unsigned
 rxring_put(struct rxring *r, struct rte_mbuf **mbufs, unsigned n)
 {
 	unsigned done = rte_ring_sp_enqueue_burst(r->ring, (void **)mbufs, n, NULL);
-	unsigned p;
 
 	if (done == 0)
 		return 0;
 	atomic_store_explicit(&r->put, atomic_load_explicit(&r->put, memory_order_relaxed) + done,
 			      memory_order_release);
-	/*
-	 * Fence: the frames are visible before the owner is read. A queue that moves right now then either shows us its
-	 * new processor, or is looked at by that one after the move; partner: the fence in queue.c's change_owner.
-	 */
-	atomic_thread_fence(memory_order_seq_cst);
-	p = queue_processor(r->queue);
-	if (p < n_processors && processor_wake(processors[p]))
+	if (queue_kick(r->queue))
 		count_add(&r->interrupts, 1);
 	return done;
 }

@@ -196,23 +196,29 @@ a_ring_that_goes_tells_what_was_lost(void **state)
 }
 
 static void
-only_an_armed_processor_costs_an_interrupt(void **state)
+only_a_cold_queue_of_a_sleeper_costs_an_interrupt(void **state)
 {
 	struct rxring *r = open_ring(true);
+	struct hotset *hot = &processors[1]->hot;
 	uint64_t count;
 
 	while (read(processors[1]->wake_fd, &count, sizeof(count)) > 0)
 		; /* what placing the queue left */
+	hotset_clear(hot, queue->id);
 	put(r, 0, 1);
+	assert_true(hotset_has(hot, queue->id));
 	assert_int_equal(count_get(&r->interrupts), 0);
 	assert_int_equal(read(processors[1]->wake_fd, &count, sizeof(count)), -1);
+	hotset_clear(hot, queue->id);
 	atomic_store(&processors[1]->armed, true);
 	put(r, 1, 1);
 	put(r, 2, 1);
 	assert_int_equal(count_get(&r->interrupts), 1);
 	assert_int_equal(read(processors[1]->wake_fd, &count, sizeof(count)), sizeof(count));
+	hotset_clear(hot, queue->id);
 	atomic_store(&processors[1]->armed, true);
 	assert_int_equal(rxring_put(r, NULL, 0), 0); /* nothing: nobody is woken */
+	assert_false(hotset_has(hot, queue->id));
 	assert_int_equal(count_get(&r->interrupts), 1);
 	assert_int_equal(queue_move(queue, PROCESSOR_NONE), 0);
 	put(r, 3, 1); /* stands nowhere: nobody to wake, and no crash */
@@ -335,7 +341,7 @@ main(void)
 		cmocka_unit_test(a_position_has_passed_when_its_frames_were_given_back),
 		cmocka_unit_test(a_full_ring_takes_what_has_room_and_no_more),
 		cmocka_unit_test(a_ring_that_goes_tells_what_was_lost),
-		cmocka_unit_test(only_an_armed_processor_costs_an_interrupt),
+		cmocka_unit_test(only_a_cold_queue_of_a_sleeper_costs_an_interrupt),
 		cmocka_unit_test(a_frame_from_a_wire_is_unchecked_unless_the_nic_checked_it),
 		cmocka_unit_test(nothing_of_an_earlier_packet_is_left),
 		cmocka_unit_test(a_chain_is_shown_as_spans_within_their_bound),
