@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
-#include "base/err.h"
+#include "ctl/config_mistakes.h"
 
 #define CONFIG_NAME_MAX 32        /* bytes with NUL; letters, digits, '-', '_', '.'; begins with a letter */
 #define CONFIG_TEXT_MAX (1 << 20) /* bytes of one file */
@@ -23,6 +23,7 @@
 #define CONFIG_ADDRESSES_MAX 8
 #define CONFIG_STATICS_MAX 1024
 #define CONFIG_ARG_MAX 108
+#define CONFIG_SOCKET_MAX 64 /* name of a socket in the run directory, with NUL */
 
 struct config_processors {
 	unsigned count;                 /* 1 to CONFIG_CPUS_MAX; default: entries of cpus, else online CPUs */
@@ -65,20 +66,25 @@ struct config_vlan {
 	uint64_t allowed[4096 / 64]; /* trunk: bit per VID, the native one's among them */
 };
 
-enum config_nic { NIC_TAP, NIC_VHOST, NIC_VF }; /* vhost and vf: not offered yet, refused with that reason */
+enum config_nic { NIC_TAP, NIC_VHOST, NIC_VF }; /* vf: not offered yet, refused with that reason */
+enum config_role { ROLE_SERVER, ROLE_CLIENT };  /* who connects: the guest's front end, or we */
 struct config_port {
 	char name[CONFIG_NAME_MAX]; /* unique over all switches */
 	unsigned sw;                /* index of its switch */
 	enum config_nic nic;
-	char netns[CONFIG_NAME_MAX * 2]; /* empty: the daemon's own */
+	char netns[CONFIG_NAME_MAX * 2]; /* tap: empty: the daemon's own */
 	char interface[IFNAMSIZ];
 	struct prefix address[CONFIG_ADDRESSES_MAX]; /* key address: one, or a list */
 	unsigned n_addresses;
+	unsigned txqueuelen;         /* default 256 packets; 1 to 100000 */
+	char socket[CONFIG_ARG_MAX]; /* vhost: as given, empty: left out; see config_port_socket */
+	enum config_role role;
+	char socket_owner[CONFIG_ARG_MAX]; /* "user:group"; empty: the daemon's */
+	unsigned socket_mode;              /* default 0660 */
 	bool has_mac;
 	struct mac mac;
 	unsigned queues;     /* 1 to 16, default 1 */
-	unsigned mtu;        /* default 1500; 68 to 9216 */
-	unsigned txqueuelen; /* default 256 packets; 1 to 100000 */
+	unsigned mtu;        /* 68 to 9216; default 1500 of a tap, 9216 of a vhost NIC */
 	unsigned vmq_weight; /* 0 to 100, default 100 */
 	bool spoof_check;    /* default on */
 	struct config_vlan vlan;
@@ -115,18 +121,6 @@ struct config {
 	size_t text_len;
 };
 
-/* One mistake; line and column count from 1, 0 when unknown. */
-struct config_mistake {
-	unsigned line, column;
-	struct err err; /* msg, hint ("valid: ...", "did you mean ...?"), path ("switches[0].ports[2].vlan.id") */
-};
-
-struct config_mistakes {
-	struct config_mistake *list;
-	unsigned n;
-	unsigned hidden; /* beyond the first 100 */
-};
-
 /*
  * Parses and checks len bytes. Returns a configuration that the caller frees with config_free, or NULL and at least one
  * mistake: all of them, in the order of the file, not only the first. mistakes (may be NULL) is filled in both cases. Asks the
@@ -134,16 +128,15 @@ struct config_mistakes {
  */
 struct config *config_parse(const char *text, size_t len, struct config_mistakes *mistakes);
 void config_free(struct config *config);
-void config_mistakes_free(struct config_mistakes *mistakes);
-
-/* "converged.yaml:12:9: port 'vm1': unknown key 'vlna' ...\n  hint: did you mean 'vlan'?" for all of them. Caller frees. */
-char *config_mistakes_text(const struct config_mistakes *mistakes, const char *file);
 
 /*
  * The configuration as YAML text, keys that have their default value left out, secrets as "(set)". Caller frees.
  * config_parse(config_emit(c)) gives an equal configuration.
  */
 char *config_emit(const struct config *config);
+
+/* The name of a vhost port's socket in the run directory: the last part of its path, or "NAME.sock". Returns out. */
+const char *config_port_socket(const struct config_port *port, char out[CONFIG_SOCKET_MAX]);
 
 /* A second one that says the same, text too. The caller frees it with config_free. NULL without memory. */
 struct config *config_copy(const struct config *config);

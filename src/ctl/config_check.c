@@ -407,6 +407,12 @@ config_complete(struct config *config)
 
 		p->count = online < 1 ? 1 : online > CONFIG_CPUS_MAX ? CONFIG_CPUS_MAX : (unsigned)online;
 	}
+	for (unsigned i = 0; i < config->n_ports; i++) {
+		struct config_port *port = &config->ports[i];
+
+		if (port->mtu == 0)
+			port->mtu = (unsigned)config_port_mtu_implied(port);
+	}
 	for (unsigned i = 0; i < config->n_switches; i++) {
 		unsigned power = 1;
 

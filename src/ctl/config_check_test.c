@@ -12,6 +12,7 @@
 	"    kind: internal\n" \
 	"    ports:\n"         \
 	"      - {name: vm1, nic: tap, netns: flvm1, interface: eth0, " keys "}\n"
+#define VHOST(keys) "version: 1\nswitches: [{name: sw, kind: internal, ports: [{name: vm1, nic: vhost, " keys "}]}]\n"
 #define PROCESSORS(keys) "version: 1\nprocessors: {" keys "}\n"
 #define ADAPTER(keys) "version: 1\nadapters: [{name: wire, uplink: \"af_xdp:flwire0\", " keys "}]\n"
 #define UPLINK(text) "version: 1\nadapters: [{name: wire, uplink: " text "}]\n"
@@ -95,7 +96,7 @@ keys_that_are_wrong_are_named_with_the_nearest_right_one(void **state)
 		{ "port without nic",
 		  "version: 1\nswitches:\n- name: sw\n  kind: internal\n  ports:\n  - `{name: vm1, netns: a, "
 		  "interface: b}\n",
-		  "port 'vm1': 'nic' is missing", "valid: tap;", NULL },
+		  "port 'vm1': 'nic' is missing", "valid: tap, vhost;", NULL },
 		{ "switch without kind", "version: 1\nswitches:\n- `name: sw\n", "switch 'sw': 'kind' is missing",
 		  "valid: external, internal, private", NULL },
 		{ "adapter without uplink", "version: 1\nadapters:\n- `name: wire\n",
@@ -170,7 +171,7 @@ numbers_are_decimal_and_in_their_range(void **state)
 		{ "adapter mtu", ADAPTER("mtu: `67"), "mtu 67 is outside 68 to 9216", "bytes", NULL },
 		{ "base processor", ADAPTER("base_processor: `-1"), "base_processor -1 is outside 0 to 63", "", NULL },
 		{ "port queues", PORT("queues: `17"), "port 'vm1': queues 17 is outside 1 to 16", "default 1", NULL },
-		{ "port mtu", PORT("mtu: `9217"), "mtu 9217 is outside 68 to 9216", "default 1500", NULL },
+		{ "port mtu", PORT("mtu: `9217"), "mtu 9217 is outside 68 to 9216", "left out: 1500", NULL },
 		{ "txqueuelen", PORT("txqueuelen: `0"), "txqueuelen 0 is outside 1 to 100000", "packets, default 256",
 		  NULL },
 		{ "vmq_weight", PORT("vmq_weight: `101"), "vmq_weight 101 is outside 0 to 100", "default 100", NULL },
@@ -240,10 +241,9 @@ static void
 what_this_version_does_not_offer_is_said_honestly(void **state)
 {
 	static const struct mistake_row rows[] = {
-		{ "vhost", "version: 1\nswitches: [{name: sw, kind: internal, ports: [{name: vm1, nic: `vhost}]}]\n",
-		  "port 'vm1': nic vhost is not offered by this version", "offered: tap", "switches[0].ports[0].nic" },
 		{ "vf", "version: 1\nswitches: [{name: sw, kind: internal, ports: [{name: vm1, nic: `vf}]}]\n",
-		  "port 'vm1': nic vf is not offered by this version", "offered: tap", NULL },
+		  "port 'vm1': nic vf is not offered by this version", "offered: tap, vhost",
+		  "switches[0].ports[0].nic" },
 		{ "rss", ADAPTER("mode: `rss"), "adapter 'wire': mode rss is not offered by this version",
 		  "offered: none, vmq", NULL },
 		{ "dynamic", ADAPTER("dynamic: `true"), "dynamic true is not offered by this version", "offered: off",
@@ -261,12 +261,8 @@ what_this_version_does_not_offer_is_said_honestly(void **state)
 		{ "fleet", "version: 1\n`fleet: {}\n", "'fleet' is not offered by this version", "offered:", NULL },
 		{ "web", "version: 1\n`web: {listen: \"127.0.0.1:8089\"}\n", "'web' is not offered by this version",
 		  "offered:", NULL },
-		{ "socket", PORT("`socket: /run/x"), "port 'vm1': 'socket' is not offered by this version",
+		{ "port's adapter", PORT("`adapter: wire"), "port 'vm1': 'adapter' is not offered by this version",
 		  "offered: name, nic, netns", NULL },
-		{ "socket_owner", PORT("`socket_owner: x"), "'socket_owner' is not offered", "", NULL },
-		{ "socket_mode", PORT("`socket_mode: x"), "'socket_mode' is not offered", "", NULL },
-		{ "role", PORT("`role: server"), "'role' is not offered", "", NULL },
-		{ "port's adapter", PORT("`adapter: wire"), "'adapter' is not offered", "", NULL },
 		{ "model", PORT("`model: x550"), "'model' is not offered", "", NULL },
 		{ "on_policy", PORT("`on_policy: switch"), "'on_policy' is not offered", "", NULL },
 		{ "doorbell", PORT("`doorbell: mapped"), "'doorbell' is not offered", "", NULL },
@@ -367,6 +363,47 @@ names_addresses_and_uplinks_keep_their_rules(void **state)
 	rows_check(rows);
 }
 
+static void
+sockets_have_a_name_an_owner_and_a_mode(void **state)
+{
+	static const struct mistake_row rows[] = {
+		{ "socket in a folder", VHOST("socket: `guests/a.sock"),
+		  "port 'vm1': socket 'guests/a.sock' is neither a name nor a plain path",
+		  "sockets lie in the daemon's run directory: write socket: a.sock", "switches[0].ports[0].socket" },
+		{ "socket by a way up", VHOST("socket: `/run/fairlead/../a.sock"), "is neither a name nor a plain path",
+		  "write socket: a.sock", NULL },
+		{ "socket by a detour", VHOST("socket: `/run/./a.sock"), "neither a name nor", "", NULL },
+		{ "socket by two slashes", VHOST("socket: `//run/a.sock"), "neither a name nor", "", NULL },
+		{ "socket is a folder", VHOST("socket: `/run/fairlead/"),
+		  "socket '/run/fairlead/' is not the name of a socket", "letters, digits", NULL },
+		{ "socket up", VHOST("socket: `.."), "'..' is not the name of a socket", "", NULL },
+		{ "socket with a blank", VHOST("socket: `a b"), "'a b' has a sign in it that the name of a socket",
+		  "letters, digits", NULL },
+		{ "socket with a comma", VHOST("socket: `\"a,server=on\""), "has a sign in it", "letters, digits",
+		  NULL },
+		{ "socket of 64 bytes",
+		  VHOST("socket: `s123456789012345678901234567890123456789012345678901234567890123"),
+		  "has 64 bytes, at most 63", "", NULL },
+		{ "socket empty", VHOST("socket: `\"\""), "socket is empty", "", NULL },
+		{ "owner without a group", VHOST("socket_owner: `root"),
+		  "socket_owner 'root' is not a user and a group", "as root:kvm", "switches[0].ports[0].socket_owner" },
+		{ "owner of nothing", VHOST("socket_owner: `\":\""), "':' is not a user and a group", "", NULL },
+		{ "owner of three", VHOST("socket_owner: `\"a:b:c\""), "'a:b:c' has a sign in it", "", NULL },
+		{ "owner with a blank", VHOST("socket_owner: `\"a b:c\""), "'a b:c' has a sign in it", "", NULL },
+		{ "mode in decimal", VHOST("socket_mode: `0680"), "socket_mode '0680' is not the mode of a socket",
+		  "octal digits", "switches[0].ports[0].socket_mode" },
+		{ "mode of a sticky socket", VHOST("socket_mode: `\"1660\""), "'1660' is not the mode", "0 to 0777",
+		  NULL },
+		{ "mode in letters", VHOST("socket_mode: `rw-rw----"), "'rw-rw----' is not the mode", "", NULL },
+		{ "mode too long", VHOST("socket_mode: `00660"), "'00660' is not the mode", "", NULL },
+		{ "role", VHOST("role: `sever"), "role 'sever' is not one of its values", "did you mean 'server'?",
+		  NULL },
+		{ "queues", VHOST("queues: `17"), "queues 17 is outside 1 to 16", "", NULL },
+	};
+
+	rows_check(rows);
+}
+
 int
 main(void)
 {
@@ -378,6 +415,7 @@ main(void)
 		cmocka_unit_test(words_are_from_their_list_and_hints_name_it),
 		cmocka_unit_test(what_this_version_does_not_offer_is_said_honestly),
 		cmocka_unit_test(names_addresses_and_uplinks_keep_their_rules),
+		cmocka_unit_test(sockets_have_a_name_an_owner_and_a_mode),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,7 +19,8 @@
 	"  - {name: vm2, nic: tap, netns: b, interface: eth0}\n"                                                    \
 	"  static:\n"                                                                                               \
 	"  - {mac: \"02:f1:00:00:00:09\", port: wire}\n"                                                            \
-	"- {name: own, kind: internal}\n"
+	"- {name: own, kind: internal}\n"                                                                           \
+	"- {name: guests, kind: internal, ports: [{name: vm3, nic: vhost}]}\n"
 
 static struct config *
 parsed(const char *yaml)
@@ -78,7 +79,7 @@ each_difference_is_told_with_its_object_and_values(void **state)
 		{ "eth7", "eth8", "adapter wire uplink: af_xdp:eth7 to af_xdp:eth8\n" },
 		{ "- name: ext\n", "- name: ext\n  ageing_s: 10\n", "switch ext ageing_s: 300 to 10\n" },
 		{ "kind: external\n  uplink: wire", "kind: external\n  uplink: wire", "" },
-		{ "vm2", "vm3", "port vm2 gone\nport vm3 added\n" },
+		{ "vm2", "vm9", "port vm2 gone\nport vm9 added\n" },
 		{ "02:f1:00:00:00:01", "02:f1:00:00:00:05", "port vm1 mac: 02:f1:00:00:00:01 to 02:f1:00:00:00:05\n" },
 		{ ", mac: \"02:f1:00:00:00:01\"", "", "port vm1 mac: 02:f1:00:00:00:01 to -\n" },
 		{ "address: 10.77.0.1/24", "address: [10.77.0.1/24, \"fd00::1/64\"]",
@@ -90,6 +91,14 @@ each_difference_is_told_with_its_object_and_values(void **state)
 		{ "netns: b", "netns: c", "port vm2 netns: b to c\n" },
 		{ "netns: b, ", "", "port vm2 netns: b to -\n" },
 		{ "vm2, nic", "vm2, spoof_check: off, nic", "port vm2 spoof_check: on to off\n" },
+		{ "vm2, nic: tap, netns: b, interface: eth0", "vm2, nic: vhost",
+		  "port vm2 nic: tap to vhost\nport vm2 netns: b to -\nport vm2 interface: eth0 to -\n"
+		  "port vm2 mtu: 1500 to 9216\n" },
+		{ "vm3, nic: vhost", "vm3, nic: vhost, socket: a, socket_owner: \"a:b\", socket_mode: 0600",
+		  "port vm3 socket: - to a\nport vm3 socket_owner: - to a:b\nport vm3 socket_mode: 0660 to 0600\n" },
+		{ "vm3, nic: vhost", "vm3, nic: vhost, role: client, mtu: 1500",
+		  "port vm3 role: server to client\nport vm3 mtu: 9216 to 1500\n" },
+		{ "vm3, nic: vhost", "vm3, nic: vhost, mtu: 9216, socket_mode: \"0660\"", "" },
 		{ "port: wire", "port: vm2",
 		  "static entry 02:f1:00:00:00:09, VLAN 0 of switch ext port: wire to vm2\n" },
 		{ "00:09", "00:0a",
@@ -137,6 +146,7 @@ another_order_is_no_difference(void **state)
 	static const char *const other = "version: 1\n"
 					 "processors: {count: 4}\n"
 					 "switches:\n"
+					 "- {name: guests, kind: internal, ports: [{name: vm3, nic: vhost}]}\n"
 					 "- {name: own, kind: internal}\n"
 					 "- name: ext\n"
 					 "  kind: external\n"

@@ -88,9 +88,12 @@ scalar_is_default(const struct schema_key *key, const void *field)
 {
 	const struct config_bind *bind = key->bind;
 	struct ynode node = { .kind = YNODE_SCALAR, .plain = true, .text = key->fallback };
+	char text[CONFIG_ARG_MAX];
 	int64_t fallback = 0;
 	struct err err;
 
+	if (bind->codec)
+		return strcmp(bind->codec->format(field, text, sizeof(text)), key->fallback) == 0;
 	if (key->type == SCHEMA_STRING || key->type == SCHEMA_NAME)
 		return *(const char *)field == '\0';
 	if (key->fallback == NULL)
@@ -125,6 +128,8 @@ key_is_default(const struct config *config, const struct schema_key *key, const 
 		return ref_name(config, key, object, parent)[0] == '\0';
 	if (bind->given)
 		return !*(const bool *)(object + bind->given);
+	if (bind->implied)
+		return config_load(object + bind->offset, bind->size) == bind->implied(object);
 	if (key->type == SCHEMA_OBJECT)
 		return object_is_default(config, key->of, object + bind->offset, parent);
 	if (key->type == SCHEMA_LIST)

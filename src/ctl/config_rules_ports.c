@@ -20,16 +20,17 @@ switch_node(const struct config_check *check, unsigned i)
 	return check->lists[ITEMS_SWITCHES].node[i];
 }
 
+/* A key that means something only where another key has that word. */
 static void
-only_for(struct config_check *check, const struct ynode *vlan, const char *key, const char *mode)
+only_for(struct config_check *check, const struct ynode *map, const char *key, const char *other, const char *word)
 {
-	struct ynode *node = ynode_get(vlan, key);
+	struct ynode *node = ynode_get(map, key);
 	char hint[HINT_MAX];
 
 	if (node == NULL || node->bad)
 		return;
-	snprintf(hint, sizeof(hint), "write mode: %s, or take %s out", mode, key);
-	config_value_mistake(check->log, node, hint, "is only for mode %s", mode);
+	snprintf(hint, sizeof(hint), "write %s: %s, or take %s out", other, word, key);
+	config_value_mistake(check->log, node, hint, "is only for %s %s", other, word);
 }
 
 static bool
@@ -44,12 +45,12 @@ rules_vlan(struct config_check *check, const struct config_vlan *vlan, struct yn
 	if (node == NULL || node->kind != YNODE_MAP || !config_node_usable(node, "mode"))
 		return;
 	if (vlan->mode != VLAN_ACCESS)
-		only_for(check, node, "id", "access");
+		only_for(check, node, "id", "mode", "access");
 	else if (ynode_get(node, "id") == NULL)
 		config_missing(check->log, node, "id", "id: the VLAN of an access port, 1 to 4094");
 	if (vlan->mode != VLAN_TRUNK) {
-		only_for(check, node, "ids", "trunk");
-		only_for(check, node, "native", "trunk");
+		only_for(check, node, "ids", "mode", "trunk");
+		only_for(check, node, "native", "mode", "trunk");
 		return;
 	}
 	if (ynode_get(node, "ids") == NULL)
@@ -58,6 +59,24 @@ rules_vlan(struct config_check *check, const struct config_vlan *vlan, struct yn
 		 !vlan_has(vlan->allowed, vlan->native))
 		config_value_mistake(check->log, ynode_get(node, "native"), "add it to ids, or write native: 0",
 				     "%u is not among ids", vlan->native);
+}
+
+static void
+rules_nic(struct config_check *check, const struct config_port *port, struct ynode *node)
+{
+	static const char *const of_tap[] = { "netns", "interface", "address", "txqueuelen" };
+	static const char *const of_vhost[] = { "socket", "role", "socket_owner", "socket_mode" };
+
+	for (size_t i = 0; i < 4; i++)
+		if (port->nic == NIC_VHOST)
+			only_for(check, node, of_tap[i], "nic", "tap");
+		else
+			only_for(check, node, of_vhost[i], "nic", "vhost");
+	if (port->role == ROLE_SERVER)
+		return;
+	/* The socket is made by who listens. */
+	only_for(check, node, "socket_owner", "role", "server");
+	only_for(check, node, "socket_mode", "role", "server");
 }
 
 static void
@@ -72,6 +91,8 @@ rules_port(struct config_check *check, const struct config_port *port, struct yn
 	    ynode_get(node, "netns") == NULL)
 		config_mistake_at(check->log, node, "give it a netns, or make the switch kind: internal",
 				  "it lies in the host's own namespace, but a private switch is for VMs only");
+	if (config_node_good(node, "nic"))
+		rules_nic(check, port, node);
 	rules_vlan(check, &port->vlan, ynode_get(node, "vlan"));
 }
 
@@ -128,6 +149,47 @@ rule_interfaces(struct config_check *check)
 			once_add(list, &n, ynode_get(port_node(check, i), "interface"), config->ports[i].netns,
 				 config->ports[i].interface);
 	config_rule_once(check, list, n, "is taken already,", "each interface belongs to one port or one uplink");
+	free(list);
+}
+
+static bool
+same_directory(const char *a, const char *b)
+{
+	size_t n = (size_t)(strrchr(a, '/') - a), m = (size_t)(strrchr(b, '/') - b);
+
+	return n == m && memcmp(a, b, n) == 0;
+}
+
+/* The daemon's sockets lie in one directory. Which one it is, is not in the file; that there are not two can be seen. */
+static void
+rule_sockets(struct config_check *check)
+{
+	const struct config *config = check->config;
+	struct config_once *list = calloc(config->n_ports + 1, sizeof(*list));
+	const struct ynode *first = NULL;
+	unsigned n = 0;
+
+	if (list == NULL) {
+		config_check_no_memory(check);
+		return;
+	}
+	for (unsigned i = 0; i < config->n_ports; i++) {
+		struct ynode *node = ynode_get(port_node(check, i), "socket");
+		char name[CONFIG_SOCKET_MAX];
+
+		if (config->ports[i].nic != NIC_VHOST || !config_node_usable(port_node(check, i), "socket") ||
+		    !config_node_good(port_node(check, i), "name"))
+			continue;
+		if (node != NULL && node->text[0] == '/' && first == NULL)
+			first = node;
+		if (node != NULL && node->text[0] == '/' && !same_directory(node->text, first->text))
+			config_value_mistake(check->log, node, "all sockets lie in the daemon's run directory",
+					     "'%s' lies in another directory than the socket in line %u", node->text,
+					     first->line);
+		once_add(list, &n, node != NULL ? node : ynode_get(port_node(check, i), "name"), "",
+			 config_port_socket(&config->ports[i], name));
+	}
+	config_rule_once(check, list, n, "is the socket of another port already,", "each port has a socket of its own");
 	free(list);
 }
 
@@ -346,6 +408,7 @@ config_rules_ports(struct config_check *check)
 		rules_port(check, &config->ports[i], port_node(check, i));
 	rule_port_and_adapter_names(check);
 	rule_interfaces(check);
+	rule_sockets(check);
 	rule_addresses(check);
 	rule_macs(check);
 	for (unsigned i = 0; i < config->n_statics; i++)

@@ -7,6 +7,7 @@
 #define WIRE "adapters: [{name: wire, uplink: \"af_xdp:flwire0\"}]\n"
 #define SWITCH(kind) "switches:\n- name: sw\n  kind: " kind "\n"
 #define PORTS SWITCH("internal") "  ports:\n"
+#define VHOST(n, keys) "  - {name: vm" n ", nic: vhost" keys "}\n"
 #define VM(n, keys) "  - {name: vm" n ", nic: tap, netns: flvm" n ", interface: eth0" keys "}\n"
 
 static void
@@ -125,6 +126,53 @@ ports_share_nothing_that_is_one(void **state)
 }
 
 static void
+keys_fit_their_nic(void **state)
+{
+	static const struct mistake_row rows[] = {
+		{ "interface of vhost", HEAD PORTS VHOST("1", ", interface: `eth0"),
+		  "port 'vm1': interface is only for nic tap", "write nic: tap, or take interface out",
+		  "switches[0].ports[0].interface" },
+		{ "netns of vhost", HEAD PORTS VHOST("1", ", netns: `a"), "netns is only for nic tap", "take netns out",
+		  NULL },
+		{ "address of vhost", HEAD PORTS VHOST("1", ", address: `10.0.0.1/8"), "address is only for nic tap",
+		  "", NULL },
+		{ "addresses of vhost", HEAD PORTS VHOST("1", ", address: `[10.0.0.1/8]"),
+		  "address is only for nic tap", "", NULL },
+		{ "txqueuelen of vhost", HEAD PORTS VHOST("1", ", txqueuelen: `256"), "txqueuelen is only for nic tap",
+		  "", NULL },
+		{ "socket of tap", HEAD PORTS VM("1", ", socket: `a"), "port 'vm1': socket is only for nic vhost",
+		  "write nic: vhost, or take socket out", "switches[0].ports[0].socket" },
+		{ "role of tap", HEAD PORTS VM("1", ", role: `server"), "role is only for nic vhost", "", NULL },
+		{ "socket_owner of tap", HEAD PORTS VM("1", ", socket_owner: `\"a:b\""), "only for nic vhost", "",
+		  NULL },
+		{ "socket_mode of tap", HEAD PORTS VM("1", ", socket_mode: `\"0660\""), "only for nic vhost", "",
+		  NULL },
+		{ "owner of a client", HEAD PORTS VHOST("1", ", role: client, socket_owner: `\"a:b\""),
+		  "socket_owner is only for role server", "write role: server, or take socket_owner out", NULL },
+		{ "mode of a client", HEAD PORTS VHOST("1", ", role: client, socket_mode: `\"0660\""),
+		  "socket_mode is only for role server", "", NULL },
+		{ "one socket twice", HEAD PORTS VHOST("1", ", socket: a") VHOST("2", ", socket: `a"),
+		  "port 'vm2': socket 'a' is the socket of another port already, in line 6", "a socket of its own",
+		  "switches[0].ports[1].socket" },
+		{ "one socket twice, by path", HEAD PORTS VHOST("1", ", socket: a") VHOST("2", ", socket: `/run/x/a"),
+		  "is the socket of another port already, in line 6", "", NULL },
+		{ "one socket twice, by name", HEAD PORTS VHOST("1", "") VHOST("2", ", socket: `vm1.sock"),
+		  "is the socket of another port already, in line 6", "", NULL },
+		{ "one socket for two sides",
+		  HEAD PORTS VHOST("1", ", socket: a") VHOST("2", ", socket: `a, role: client"),
+		  "is the socket of another port already", "", NULL },
+		{ "two directories", HEAD PORTS VHOST("1", ", socket: /run/x/a") VHOST("2", ", socket: `/run/xy/b"),
+		  "'/run/xy/b' lies in another directory than the socket in line 6", "the daemon's run directory",
+		  NULL },
+		{ "two directories, one in the other",
+		  HEAD PORTS VHOST("1", ", socket: /run/x/y/a") VHOST("2", ", socket: `/run/x/b"),
+		  "lies in another directory than", "", NULL },
+	};
+
+	rows_check(rows);
+}
+
+static void
 vlan_keys_fit_their_mode(void **state)
 {
 	static const struct mistake_row rows[] = {
@@ -195,14 +243,14 @@ all_mistakes_come_in_the_order_of_the_file(void **state)
 				   "- {name: a, uplink: null}\n"
 				   "- {name: a, uplink: null}\n"
 				   "switches: [{name: sw, kind: external,\n"
-				   "  ports: [{name: p, nic: vhost, mtu: 1,\n"
+				   "  ports: [{name: p, nic: vf, mtu: 1,\n"
 				   "    vlan: {mode: access, id: 0}}]}]\n"
 				   "log: {level: loud}\n";
 	static const struct {
 		unsigned line;
 		const char *msg;
 	} want[] = {
-		{ 2, "'cout'" }, { 5, "another adapter" }, { 6, "'uplink' is missing" }, { 7, "nic vhost" },
+		{ 2, "'cout'" }, { 5, "another adapter" }, { 6, "'uplink' is missing" }, { 7, "nic vf" },
 		{ 7, "mtu 1 " }, { 8, "vlan.id 0" },       { 9, "log.level 'loud'" },
 	};
 	struct config_mistakes m;
@@ -313,6 +361,7 @@ main(void)
 		cmocka_unit_test(processors_and_adapters_agree),
 		cmocka_unit_test(switches_have_the_uplink_of_their_kind),
 		cmocka_unit_test(ports_share_nothing_that_is_one),
+		cmocka_unit_test(keys_fit_their_nic),
 		cmocka_unit_test(vlan_keys_fit_their_mode),
 		cmocka_unit_test(static_entries_point_where_their_station_can_be),
 		cmocka_unit_test(all_mistakes_come_in_the_order_of_the_file),

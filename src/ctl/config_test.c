@@ -53,7 +53,12 @@ static const char full[] =
 	"  kind: private\n"
 	"  ports:\n"
 	"  - {name: vm2, nic: tap, netns: flvm2, interface: eth0, vlan: {mode: access, id: 7}}\n"
-	"- {name: inside, kind: internal}\n"
+	"- name: inside\n"
+	"  kind: internal\n"
+	"  ports:\n"
+	"  - {name: vm3, nic: vhost, socket: /run/fairlead/three.sock, socket_owner: \"root:kvm\", socket_mode: 0600,\n"
+	"     mac: \"02:f1:00:00:00:03\", queues: 16, mtu: 9000}\n"
+	"  - {name: vm4, nic: vhost, socket: four, role: client}\n"
 	"log: {level: debug}\n";
 
 static void
@@ -62,6 +67,7 @@ each_key_reaches_its_field(void **state)
 	static const uint8_t v6[16] = { 0xfd, [15] = 0x11 };
 	struct config *c = parse(full);
 	const struct config_port *vm1 = &c->ports[1];
+	char socket[CONFIG_SOCKET_MAX];
 
 	assert_int_equal(c->processors.count, 4);
 	assert_int_equal(c->processors.n_cpus, 2);
@@ -86,7 +92,7 @@ each_key_reaches_its_field(void **state)
 	assert_int_equal(c->switches[0].ageing_s, 10);
 	assert_int_equal(c->switches[1].kind, SWITCH_PRIVATE);
 	assert_int_equal(c->switches[1].adapter, -1);
-	assert_int_equal(c->n_ports, 3);
+	assert_int_equal(c->n_ports, 5);
 	assert_string_equal(vm1->netns, "flvm1");
 	assert_string_equal(vm1->interface, "eth0");
 	assert_int_equal(vm1->n_addresses, 2);
@@ -108,6 +114,16 @@ each_key_reaches_its_field(void **state)
 	assert_int_equal(c->ports[2].sw, 1);
 	assert_int_equal(c->ports[2].vlan.mode, VLAN_ACCESS);
 	assert_int_equal(c->ports[2].vlan.id, 7);
+	assert_int_equal(c->ports[3].nic, NIC_VHOST);
+	assert_string_equal(c->ports[3].socket, "/run/fairlead/three.sock");
+	assert_string_equal(config_port_socket(&c->ports[3], socket), "three.sock");
+	assert_string_equal(c->ports[3].socket_owner, "root:kvm");
+	assert_int_equal(c->ports[3].socket_mode, 0600);
+	assert_int_equal(c->ports[3].role, ROLE_SERVER);
+	assert_int_equal(c->ports[3].queues, 16);
+	assert_int_equal(c->ports[3].mtu, 9000);
+	assert_int_equal(c->ports[4].role, ROLE_CLIENT);
+	assert_string_equal(config_port_socket(&c->ports[4], socket), "four");
 	assert_int_equal(c->n_statics, 2);
 	assert_int_equal(c->statics[0].port, 1);
 	assert_int_equal(c->statics[0].vlan, 21);
@@ -124,7 +140,9 @@ what_is_left_out_has_its_default(void **state)
 {
 	struct config *c = parse("version: 1\n"
 				 "adapters: [{name: w, uplink: null}]\n"
-				 "switches: [{name: s, kind: internal, ports: [{name: p, nic: tap, interface: x}]}]\n");
+				 "switches: [{name: s, kind: internal, ports: [{name: p, nic: tap, interface: x},\n"
+				 "  {name: v, nic: vhost}]}]\n");
+	char socket[CONFIG_SOCKET_MAX];
 	long online = sysconf(_SC_NPROCESSORS_ONLN);
 
 	/* The machine's CPUs, or fewer where this process may not use all of them. */
@@ -153,6 +171,11 @@ what_is_left_out_has_its_default(void **state)
 	assert_int_equal(c->ports[0].vmq_weight, 100);
 	assert_true(c->ports[0].spoof_check);
 	assert_int_equal(c->ports[0].vlan.mode, VLAN_UNTAGGED);
+	assert_string_equal(config_port_socket(&c->ports[1], socket), "v.sock");
+	assert_string_equal(c->ports[1].socket_owner, "");
+	assert_int_equal(c->ports[1].socket_mode, 0660);
+	assert_int_equal(c->ports[1].role, ROLE_SERVER);
+	assert_int_equal(c->ports[1].mtu, 9216);
 	assert_int_equal(c->log_level, LOG_LEVEL_INFO);
 	config_free(c);
 
@@ -278,6 +301,14 @@ only_what_was_chosen_is_emitted(void **state)
 		  "version: 1\nswitches:\n  - name: s\n    kind: internal\n    ports:\n      - name: p\n        nic: "
 		  "tap\n"
 		  "        interface: x\n        address: \"fd00::1/64\"\n" },
+		{ "version: 1\nswitches: [{name: s, kind: internal, ports: [{name: v, nic: vhost, mtu: 9216, role: "
+		  "server, "
+		  "socket_mode: \"660\"},\n"
+		  "  {name: w, nic: vhost, mtu: 1500, socket_mode: \"7\", socket_owner: \"0:0\"}]}]\n",
+		  "version: 1\nswitches:\n  - name: s\n    kind: internal\n    ports:\n      - name: v\n        nic: "
+		  "vhost\n"
+		  "      - name: w\n        nic: vhost\n        socket_owner: \"0:0\"\n        socket_mode: \"0007\"\n"
+		  "        mtu: 1500\n" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -304,8 +335,8 @@ a_mistake_reads_as_file_line_and_hint(void **state)
 	assert_string_equal(text, "host.yaml:6:41: port 'vm1': unknown key 'vlna' (switches[0].ports[0].vlna)\n"
 				  "  hint: did you mean 'vlan'?\n"
 				  "host.yaml:6:55: port 'vm1': mtu 1 is outside 68 to 9216 (switches[0].ports[0].mtu)\n"
-				  "  hint: valid: 68 to 9216 bytes, default 1500; largest packet without the Ethernet "
-				  "header\n");
+				  "  hint: valid: 68 to 9216 bytes; largest packet without the Ethernet header; left "
+				  "out: 1500, or for a vhost NIC 9216, less if QEMU says so\n");
 	free(text);
 	config_mistakes_free(&m);
 }

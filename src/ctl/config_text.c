@@ -93,6 +93,89 @@ config_check_netns(const char *text, struct err *err)
 	return check_file_name(text, "/", "a namespace", err);
 }
 
+const char *
+config_port_socket(const struct config_port *port, char out[CONFIG_SOCKET_MAX])
+{
+	const char *slash = strrchr(port->socket, '/');
+
+	if (port->socket[0] == '\0')
+		snprintf(out, CONFIG_SOCKET_MAX, "%s.sock", port->name);
+	else
+		snprintf(out, CONFIG_SOCKET_MAX, "%.63s", slash ? slash + 1 : port->socket);
+	return out;
+}
+
+/* A guest finds its own MTU within the limit, so that is the largest by default. */
+int64_t
+config_port_mtu_implied(const void *port)
+{
+	return ((const struct config_port *)port)->nic == NIC_TAP ? 1500 : 9216;
+}
+
+/* In which directory the daemon's sockets lie is known when the file is applied; here only what no directory can have. */
+int
+config_check_socket(const char *text, struct err *err)
+{
+	static const char *const rule = "letters, digits, '-', '_' and '.', at most 63 bytes";
+	const char *slash = strrchr(text, '/'), *name = slash ? slash + 1 : text;
+	char shown[CONFIG_SHOW_MAX], hint[sizeof(err->hint)];
+
+	config_show(name, shown);
+	snprintf(hint, sizeof(hint), "sockets lie in the daemon's run directory: write socket: %s", shown);
+	if (name[0] == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return refuse(err, rule, "'%s' is not the name of a socket", config_show(text, shown));
+	if (strlen(name) >= CONFIG_SOCKET_MAX)
+		return refuse(err, rule, "'%s' has %zu bytes, at most 63 are taken", shown, strlen(name));
+	if (odd_byte(name, "-_."))
+		return refuse(err, rule, "'%s' has a sign in it that the name of a socket cannot have", shown);
+	if (slash && (text[0] != '/' || strstr(text, "/../") || strstr(text, "/./") || strstr(text, "//")))
+		return refuse(err, hint, "'%s' is neither a name nor a plain path from '/' on",
+			      config_show(text, shown));
+	return 0;
+}
+
+/* USER:GROUP, names or numbers, one of which may be empty. Whether they exist is known to the machine that it is applied on. */
+int
+config_check_owner(const char *text, struct err *err)
+{
+	const char *colon = strchr(text, ':');
+	char shown[CONFIG_SHOW_MAX];
+
+	config_show(text, shown);
+	if (colon == NULL || text[1] == '\0')
+		return refuse(err, "USER:GROUP, as root:kvm", "'%s' is not a user and a group", shown);
+	if (odd_byte(text, "-_.:$@+") || strchr(colon + 1, ':'))
+		return refuse(err, "USER:GROUP, as root:kvm", "'%s' has a sign in it that names of users cannot have",
+			      shown);
+	return 0;
+}
+
+static int
+mode_parse(const char *text, void *field, struct err *err)
+{
+	char shown[CONFIG_SHOW_MAX];
+	size_t n = strspn(text, "01234567");
+	unsigned mode;
+
+	if (n == 0 || n > 4 || text[n] != '\0' || sscanf(text, "%o", &mode) != 1 || mode > 0777)
+		return refuse(err, "octal digits, 0 to 0777, as \"0660\"", "'%s' is not the mode of a socket",
+			      config_show(text, shown));
+	memcpy(field, &mode, sizeof(mode));
+	return 0;
+}
+
+static char *
+mode_format(const void *field, char *out, size_t size)
+{
+	unsigned mode;
+
+	memcpy(&mode, field, sizeof(mode));
+	snprintf(out, size, "0%03o", mode);
+	return out;
+}
+
+const struct config_codec config_mode_codec = { mode_parse, mode_format };
+
 /* "0000:17:00.0" or "17:00.0": domain:bus:device.function in hexadecimal, function 0 to 7. */
 static int
 check_pci(const char *text, struct err *err)

@@ -178,6 +178,10 @@ host_port_add(struct host *host, struct host_switch *on, const struct config_por
 
 	if (hp == NULL)
 		return err_set(err, -ENOMEM, "no memory for port '%s'", is->name);
+	if (is->nic != NIC_TAP) {
+		free(hp);
+		return err_set(err, -EOPNOTSUPP, "port '%s': its NIC is not offered by this version", is->name);
+	}
 	memset((void *)hp, 0, sizeof(*hp));
 	hp->is = *is;
 	hp->on = on;

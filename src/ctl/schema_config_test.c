@@ -78,7 +78,10 @@ check_fallback(const struct schema_object *of, const struct schema_key *key)
 	assert_non_null(out);
 	config_value_print(out, key, key->type, field);
 	fclose(out);
-	assert_string_equal(text, key->fallback);
+	if (text[0] == '"') /* text of digits is quoted in a file */
+		assert_memory_equal(text + 1, key->fallback, len - 2);
+	else
+		assert_string_equal(text, key->fallback);
 	free(text);
 }
 
@@ -117,6 +120,8 @@ words_stand_in_the_order_of_their_enum(void **state)
 		{ "port", "nic", "tap", NIC_TAP },
 		{ "port", "nic", "vhost", NIC_VHOST },
 		{ "port", "nic", "vf", NIC_VF },
+		{ "port", "role", "server", ROLE_SERVER },
+		{ "port", "role", "client", ROLE_CLIENT },
 		{ "switch", "kind", "external", SWITCH_EXTERNAL },
 		{ "switch", "kind", "internal", SWITCH_INTERNAL },
 		{ "switch", "kind", "private", SWITCH_PRIVATE },
