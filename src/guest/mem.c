@@ -59,7 +59,7 @@ file_check(int fd, uint64_t offset, uint64_t len, uint64_t *page, struct err *er
 	if (fstat(fd, &st) < 0)
 		return err_set(err, -errno, "memory file cannot be looked at: %s", strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		return err_set(err, -EMEDIUMTYPE, "memory file is not a regular file");
+		return err_set(err, -EMEDIUMTYPE, "memory file is a device or a folder");
 	if (len == 0 || offset + len < offset)
 		return err_set(err, -EINVAL, "0x%" PRIx64 " bytes from 0x%" PRIx64 " on are empty or wrap", len,
 			       offset);

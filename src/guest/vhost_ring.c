@@ -1,0 +1,259 @@
+/* vhost_ring.c - when the rings of a vhost device run; see vhost_device.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/qsbr.h"
+#include "guest/vhost_device.h"
+
+void
+vhost_rings_init(struct vhost *v)
+{
+	for (unsigned i = 0; i < VHOST_RINGS_MAX; i++) {
+		vring_init(vhost_vring(v, i), i % 2 == 0 ? NULL : v->is.ingress, v->is.vport);
+		v->ring[i].kick_fd = v->ring[i].call_fd = -1;
+	}
+}
+
+static void
+close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* ---- which receive rings take frames ---- */
+
+/* Over those that run; NULL for none of them, or with -ENOMEM. */
+static struct spread *
+spread_make(const struct vhost *v, int *ret)
+{
+	uint16_t running[VHOST_PAIRS_MAX];
+	struct spread *s;
+	unsigned n = 0;
+
+	*ret = 0;
+	for (unsigned pair = 0; pair < v->rings.n_pairs; pair++)
+		if (v->ring[2 * pair].runs)
+			running[n++] = (uint16_t)pair;
+	if (n == 0)
+		return NULL;
+	s = malloc(sizeof(*s));
+	if (s == NULL) {
+		*ret = -ENOMEM;
+		return NULL;
+	}
+	spread_init(s, v->is.toeplitz, n);
+	for (unsigned i = 0; i < s->n_entries; i++)
+		s->entry[i] = running[s->entry[i]];
+	return s;
+}
+
+/* Without memory for a new one nothing is delivered. */
+static int
+spread_publish(struct vhost *v)
+{
+	int ret;
+	const struct spread *next = spread_make(v, &ret);
+
+	/* Release: its content is seen; partner: the acquire of the sink (vring_sink.c). */
+	qsbr_free((void *)(uintptr_t)atomic_exchange_explicit(&v->rings.spread, next, memory_order_acq_rel));
+	return ret;
+}
+
+/* ---- stopping ---- */
+
+/* Lanes begin nothing with it any more. */
+static void
+ring_halt(struct vhost *v, unsigned i)
+{
+	if (i % 2 == 0)
+		vring_halt(vhost_vring(v, i));
+	else
+		queue_set_source(v->queue[i / 2], QUEUE_FROM_SENDER, NULL);
+	v->ring[i].runs = false;
+}
+
+void
+vhost_rings_halt(struct vhost *v, uint32_t which)
+{
+	uint32_t halted = 0;
+
+	for (unsigned i = 0; i < vhost_n_rings(v); i++)
+		if ((which >> i & 1) && v->ring[i].runs) {
+			ring_halt(v, i);
+			halted |= 1u << i;
+		}
+	if (halted == 0)
+		return;
+	if (halted & 0x55555555) { /* receive rings */
+		spread_publish(v);
+		qsbr_synchronize();
+	}
+	for (unsigned i = 0; i < vhost_n_rings(v); i++)
+		if (halted >> i & 1) {
+			v->ring[i].base = vring_stop(vhost_vring(v, i));
+			v->ring[i].has_base = true;
+		}
+}
+
+void
+vhost_ring_unkick(struct vhost *v, unsigned i)
+{
+	struct vhost_ring *r = &v->ring[i];
+
+	close_fd(&r->kick_fd);
+	r->has_kick = r->has_base = r->misfit = false;
+}
+
+void
+vhost_ring_forget(struct vhost *v, unsigned i)
+{
+	struct vhost_ring *r = &v->ring[i];
+
+	close_fd(&r->kick_fd);
+	close_fd(&r->call_fd);
+	*r = (struct vhost_ring){ .kick_fd = -1, .call_fd = -1 };
+}
+
+/* ---- running ---- */
+
+static bool
+has(const struct vhost *v, unsigned feature)
+{
+	return (v->features >> feature & 1) != 0;
+}
+
+static void
+fill_features(const struct vhost *v, struct vring_features *f)
+{
+	f->mergeable = has(v, VIRTIO_NET_F_MRG_RXBUF);
+	f->header_len = has(v, VIRTIO_F_VERSION_1) || f->mergeable ? 12 : 10; /* virtio 1.2, 5.1.6.1 */
+	f->event_idx = has(v, VHOST_USER_EVENT_IDX);
+	f->in_order = has(v, VIRTIO_F_IN_ORDER);
+	f->guest_csum = has(v, VIRTIO_NET_F_GUEST_CSUM);
+	f->guest_tso4 = has(v, VIRTIO_NET_F_GUEST_TSO4);
+	f->guest_tso6 = has(v, VIRTIO_NET_F_GUEST_TSO6);
+	f->guest_ecn = has(v, VIRTIO_NET_F_GUEST_ECN);
+	f->guest_uso4 = has(v, VIRTIO_NET_F_GUEST_USO4);
+	f->guest_uso6 = has(v, VIRTIO_NET_F_GUEST_USO6);
+}
+
+/* Alignments: virtio 1.2, 2.7. The event index at a table's end stands there whether it is used or not. */
+static int
+find_tables(const struct vhost *v, unsigned i, struct vring_setup *s, struct err *err)
+{
+	const struct vhost_ring *r = &v->ring[i];
+	const char *which = i % 2 == 0 ? "receive" : "transmit";
+
+	s->desc = guest_mem_user(v->mem, r->desc, vring_desc_bytes(r->size));
+	s->avail = guest_mem_user(v->mem, r->avail, vring_avail_bytes(r->size));
+	s->used = guest_mem_user(v->mem, r->used, vring_used_bytes(r->size));
+	if (s->desc == NULL || s->avail == NULL || s->used == NULL)
+		return err_set(err, -EFAULT, "%s queue %u does not lie in the guest's memory", which, i / 2);
+	if ((uintptr_t)s->desc % 16 != 0 || (uintptr_t)s->avail % 2 != 0 || (uintptr_t)s->used % 4 != 0)
+		return err_set(err, -EINVAL, "%s queue %u is not aligned", which, i / 2);
+	return 0;
+}
+
+static bool
+is_complete(const struct vhost *v, const struct vhost_ring *r)
+{
+	return r->size != 0 && r->has_addr && r->has_kick && r->enabled && v->mem != NULL && v->mem->n > 0;
+}
+
+/* What SEND_RARP asked for while no transmit ring ran. */
+static void
+announce(struct vhost *v, struct vring *vring)
+{
+	static const uint8_t none[sizeof(v->announce)];
+
+	if (memcmp(v->announce, none, sizeof(none)) == 0)
+		return;
+	vring_announce(vring, v->announce);
+	memset(v->announce, 0, sizeof(v->announce));
+}
+
+/* A ring whose indexes do not fit is its driver's fault, not the front end's: it stands still, and vhost_tend tells. */
+static int
+ring_start(struct vhost *v, unsigned i, struct err *err)
+{
+	struct vhost_ring *r = &v->ring[i];
+	struct vring *vring = vhost_vring(v, i);
+	struct vring_setup s = { .size = r->size,
+				 .used_log = r->logs,
+				 .used_log_gpa = r->log,
+				 .base = r->has_base ? r->base : -1,
+				 .call_fd = r->call_fd,
+				 .kick_fd = r->kick_fd,
+				 .mem = &v->rings.mem };
+	int ret = find_tables(v, i, &s, err);
+
+	if (ret < 0)
+		return ret;
+	fill_features(v, &s.features);
+	r->misfit = vring_start(vring, &s) < 0;
+	if (r->misfit)
+		return 0;
+	r->told = false;
+	if (i % 2 == 1)
+		ret = queue_set_source(v->queue[i / 2], QUEUE_FROM_SENDER, &vring->source);
+	if (ret < 0) {
+		vring_stop(vring);
+		return err_set(err, ret, "kicks of transmit queue %u cannot be waited for: %s", i / 2, strerror(-ret));
+	}
+	r->runs = true;
+	if (i % 2 == 1)
+		announce(v, vring);
+	return 0;
+}
+
+int
+vhost_rings_run(struct vhost *v, uint32_t which, struct err *err)
+{
+	bool receives = false;
+	int first = 0, ret;
+
+	for (unsigned i = 0; i < vhost_n_rings(v); i++) {
+		if (!(which >> i & 1) || v->ring[i].runs || !is_complete(v, &v->ring[i]))
+			continue;
+		ret = ring_start(v, i, first == 0 ? err : NULL);
+		if (first == 0)
+			first = ret;
+		receives |= i % 2 == 0 && v->ring[i].runs;
+	}
+	if (receives && spread_publish(v) < 0 && first == 0)
+		first = err_set(err, -ENOMEM, "no memory for the table of receive queues");
+	return first;
+}
+
+/* ---- interrupts ---- */
+
+/* What was used since the former descriptor went is told by the new one: the guest may get one interrupt too many. */
+static void
+interrupt(int fd)
+{
+	uint64_t one = 1;
+
+	/* EAGAIN: the counter is as full as can be, so the guest has an interrupt to come. */
+	if (fd >= 0 && fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) == 0 && write(fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+void
+vhost_ring_set_call(struct vhost *v, unsigned i, int fd)
+{
+	struct vhost_ring *r = &v->ring[i];
+	int former = r->call_fd;
+
+	r->call_fd = fd;
+	if (r->runs) {
+		vring_set_call(vhost_vring(v, i), fd);
+		qsbr_synchronize();
+		interrupt(fd);
+	}
+	close_fd(&former);
+}
