@@ -15,7 +15,7 @@
  *
  * Sleep. A worker that found nothing for a moment cools all, and sleeps in one epoll_wait; nic/hotset.h has the protocol.
  * Every 100 ms it looks at all queues in any case, and counts a missed kick when it finds something. Under load it does not
- * sleep so: it naps for the time that half a burst takes to arrive, so that bursts are full and nobody pays for a kick.
+ * sleep so: when a round was thin it naps, so that bursts are full and nobody pays for a kick; nic/pace.h says how long.
  */
 #include "worker.h"
 
@@ -27,6 +27,7 @@
 #include "base/thread.h"
 #include "nic/cap.h"
 #include "nic/frontend.h"
+#include "nic/pace.h"
 #include "nic/queue.h"
 #include "vsw/switch.h"
 
@@ -35,9 +36,6 @@
 #define HOT_US 100    /* without a packet until a queue cools: kicks, at 5 us each, then take 5 % of the time at most */
 #define EPOLL_US 20   /* how long descriptors may wait while memory queues are busy. Our choice */
 #define SPIN_US 10    /* "polls a little" before it arms; about what a sleep and a kick cost */
-#define NAP_MAX_NS (50 * NSEC_PER_US) /* half a receive ring at 10 Mpps */
-#define NAP_PACKETS (PKT_BURST / 4)   /* fewer since the last idle moment are no load: one packet must not cost a nap */
-#define NAP_RATE 200000               /* packets a second above which napping beats kicks: 5 us of CPU each */
 
 struct worker {
 	struct processor *p;
@@ -45,7 +43,9 @@ struct worker {
 	struct cap cap;
 	uint64_t spin_cycles, epoll_cycles, hot_cycles, ms_cycles;
 	uint64_t now, last_work, last_epoll, next_look; /* cycles; next_look: at all queues */
-	uint64_t rate_since, rate_packets;              /* since the last idle moment */
+	struct pace pace;
+	unsigned slots; /* the fewest of the sources that gave something since the last nap; 0: none told */
+	bool thick;     /* this round: a source gave half a burst, or has more */
 };
 
 static void
@@ -72,6 +72,9 @@ worker_source(struct worker *w, struct queue *q, struct source *s)
 		return 0;
 	for (unsigned i = 0; i < n; i++)
 		bytes += b->pkt[i].len;
+	w->thick |= n >= PKT_BURST / 2 || (s->ops->pending == NULL && source_has_work(s));
+	if (s->slots > 0 && (w->slots == 0 || s->slots < w->slots))
+		w->slots = s->slots;
 	dropped = switch_input(w->lane, s->port, b);
 	if (s->ops->give != NULL)
 		s->ops->give(s, w->lane);
@@ -114,6 +117,7 @@ worker_round(struct worker *w)
 {
 	unsigned sorted = frontend_poll_inline(w->p, w->lane), n = 0;
 
+	w->thick = sorted >= PKT_BURST / 2;
 	for (int id = hotset_next(&w->p->hot, 0); id >= 0; id = hotset_next(&w->p->hot, (unsigned)id + 1)) {
 		unsigned k = worker_queue(w, (unsigned)id);
 
@@ -149,31 +153,32 @@ sleep_until_kicked(struct worker *w)
 	processor_sleep(w->p, frontend_inline_is_blind(w->p) ? BLIND_MS : max_ms);
 }
 
-/*
- * Nothing to do right now. Under load a nap; else a little polling, then sleep. Cycles spent here with the core in use
- * are not busy ones.
- */
+/* After a thin round under load. Returns whether it did. */
+static bool
+nap(struct worker *w)
+{
+	uint64_t cycles = w->thick || w->p->poll ? 0 : pace_nap(&w->pace, w->now, count_get(&w->p->packets), w->slots);
+
+	if (cycles == 0)
+		return false;
+	sleep_ns(w, clock_cycles_to_ns(cycles));
+	w->slots = 0;
+	w->last_work = w->now = clock_cycles(); /* poll a little in any case when it brought nothing */
+	look_at_descriptors(w);
+	return true;
+}
+
+/* Nothing to do right now: a little polling, then sleep. Cycles spent here with the core in use are not busy ones. */
 static void
 worker_idle(struct worker *w)
 {
-	uint64_t elapsed = w->now - w->rate_since;
-	uint64_t rate = elapsed ? w->rate_packets * rte_get_tsc_hz() / elapsed : 0;
-
-	if (w->rate_packets >= NAP_PACKETS && rate > NAP_RATE && !w->p->poll) {
-		uint64_t ns = PKT_BURST / 2 * NSEC_PER_S / rate;
-
-		sleep_ns(w, ns < NAP_MAX_NS ? ns : NAP_MAX_NS);
-		look_at_descriptors(w);
-	} else if (w->p->poll || w->now - w->last_work < w->spin_cycles) {
-		look_at_descriptors(w);
-		rte_pause();
-		count_add(&w->p->empty_cycles, clock_cycles() - w->now);
-		return; /* the rate goes on being measured */
-	} else {
+	if (!w->p->poll && w->now - w->last_work >= w->spin_cycles) {
 		sleep_until_kicked(w);
+		return;
 	}
-	w->rate_since = clock_cycles();
-	w->rate_packets = 0;
+	look_at_descriptors(w);
+	rte_pause();
+	count_add(&w->p->empty_cycles, clock_cycles() - w->now);
 }
 
 static void
@@ -185,7 +190,7 @@ worker_init(struct worker *w, struct processor *p)
 	w->epoll_cycles = clock_us_to_cycles(EPOLL_US);
 	w->hot_cycles = clock_us_to_cycles(HOT_US);
 	w->ms_cycles = clock_us_to_cycles(1000);
-	w->rate_since = clock_cycles();
+	pace_init(&w->pace, rte_get_tsc_hz(), clock_cycles());
 	cap_init(&w->cap, p->speed_percent);
 }
 
@@ -203,15 +208,14 @@ worker_main(void *arg)
 		if (w.now >= w.next_look)
 			look_at_all(&w);
 		n = worker_round(&w);
-		if (n == 0) {
-			worker_idle(&w);
-		} else {
+		if (n > 0) {
 			w.last_work = w.now;
-			w.rate_packets += n;
 			count_add(&p->bursts, 1);
 			if (w.now - w.last_epoll > w.epoll_cycles)
 				look_at_descriptors(&w);
 		}
+		if (!nap(&w) && n == 0)
+			worker_idle(&w);
 		sleep_ns(&w, cap_pause_ns(&w.cap, w.now));
 	}
 	lane_leave(&p->lane);

@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <rte_ethdev.h>
@@ -140,6 +141,119 @@ an_idle_worker_costs_next_to_nothing(void **state)
 	assert_true(count_get(&processors[0]->wakeups) < 10);
 	assert_int_equal(rig_missed_kicks(), 0);
 	rig_ring_close();
+	rig_workers_stop();
+}
+
+/* ---- idle queues ---- */
+
+/* Memory with nothing in it, and how often somebody looked. */
+struct idle_source {
+	struct source source;
+	_Atomic unsigned looks, arms;
+};
+
+static unsigned
+idle_take(struct source *s, struct lane *lane)
+{
+	return 0;
+}
+
+static bool
+idle_pending(struct source *s)
+{
+	atomic_fetch_add(&((struct idle_source *)s)->looks, 1);
+	return false;
+}
+
+static void
+idle_arm(struct source *s)
+{
+	atomic_fetch_add(&((struct idle_source *)s)->arms, 1);
+}
+
+static const struct source_ops idle_ops = { .take = idle_take, .pending = idle_pending, .arm = idle_arm };
+
+static void
+open_idle(struct idle_source *s, struct queue **q, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+
+		memset((void *)&s[i], 0, sizeof(s[i]));
+		source_init(&s[i].source, &idle_ops, fd, &rig_in.port);
+		q[i] = rig_queue(&s[i].source, QUEUE_FROM_SENDER);
+		assert_int_equal(queue_move(q[i], 0), 0);
+	}
+}
+
+/* A thousand ports beside one that works: looked at when they come, and by the safety timer; each is asked to kick. */
+static void
+idle_queues_cost_next_to_nothing(void **state)
+{
+	static struct idle_source idle[1023];
+	static struct queue *q[RTE_DIM(idle)];
+	static struct endless_source busy;
+	struct queue *of_busy;
+	uint64_t begin, bursts, looks = 0;
+
+	atomic_store(&rig_out.port.sink, &rig_out.sink);
+	rig_workers(1, 0, false);
+	open_endless(&busy);
+	of_busy = rig_queue(&busy.source, QUEUE_FROM_SENDER);
+	assert_int_equal(queue_move(of_busy, 0), 0);
+	open_idle(idle, q, RTE_DIM(idle));
+	usleep(20000);
+	for (unsigned i = 0; i < RTE_DIM(idle); i++) {
+		assert_true(atomic_load(&idle[i].arms) > 0);
+		atomic_store(&idle[i].looks, 0);
+		atomic_store(&idle[i].arms, 0);
+	}
+	begin = clock_ns();
+	bursts = count_get(&processors[0]->bursts);
+	usleep(300000);
+	bursts = count_get(&processors[0]->bursts) - bursts;
+	begin = clock_ns() - begin;
+	for (unsigned i = 0; i < RTE_DIM(idle); i++) {
+		looks += atomic_load(&idle[i].looks);
+		assert_int_equal(atomic_load(&idle[i].arms), 0);
+	}
+	print_message("          %lu looks at an idle queue in %lu rounds\n", (unsigned long)(looks / RTE_DIM(idle)),
+		      (unsigned long)bursts);
+	assert_true(bursts > 1000);
+	assert_true(looks <= RTE_DIM(idle) * (begin / SAFETY_NS + 1));
+	queue_free(of_busy);
+	for (unsigned i = 0; i < RTE_DIM(idle); i++) {
+		queue_free(q[i]);
+		close(idle[i].source.fd);
+	}
+	rig_workers_stop();
+}
+
+/* Each kick wakes it for one look, whatever it finds; and the first one after silence is as good as any. */
+static void
+kicks_of_an_empty_queue_are_one_look_each(void **state)
+{
+	static struct idle_source idle;
+	uint64_t one = 1;
+	struct queue *q;
+	unsigned before;
+
+	rig_workers(1, 0, false);
+	open_idle(&idle, &q, 1);
+	usleep(20000);
+	before = atomic_load(&idle.looks);
+	for (unsigned i = 0; i < 100; i++) {
+		assert_int_equal(write(idle.source.fd, &one, sizeof(one)), sizeof(one));
+		usleep(500);
+	}
+	usleep(20000);
+	/* One as it is hot, one behind the fence when it cools; and the safety timer's. */
+	assert_true(atomic_load(&idle.looks) - before <= 220);
+	assert_true(count_get(&q->interrupts) <= 100);
+	assert_true(count_get(&q->interrupts) > 10);
+	assert_int_equal(rig_missed_kicks(), 0);
+	queue_free(q);
+	close(idle.source.fd);
 	rig_workers_stop();
 }
 
@@ -317,9 +431,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(every_queue_has_its_burst_in_each_round), TEST(a_capped_worker_uses_its_share),
-		TEST(an_idle_worker_costs_next_to_nothing),    TEST(a_kick_that_stays_away_is_counted_and_made_up_for),
-		TEST(a_sleeping_worker_stops_at_once),         TEST(a_cpu_that_does_not_exist_leaves_no_thread),
+		TEST(every_queue_has_its_burst_in_each_round),
+		TEST(a_capped_worker_uses_its_share),
+		TEST(an_idle_worker_costs_next_to_nothing),
+		TEST(idle_queues_cost_next_to_nothing),
+		TEST(kicks_of_an_empty_queue_are_one_look_each),
+		TEST(a_kick_that_stays_away_is_counted_and_made_up_for),
+		TEST(a_sleeping_worker_stops_at_once),
+		TEST(a_cpu_that_does_not_exist_leaves_no_thread),
 		TEST(two_front_ends_are_polled_inline),
 	};
 
