@@ -8,8 +8,6 @@
 
 #include "guest/vring_chain.h"
 
-#define INDIRECT_MAX VRING_CHAIN_MAX
-
 const char *
 vring_fault_text(enum vring_fault fault)
 {
@@ -108,23 +106,27 @@ vring_announce(struct vring *r, const uint8_t mac[6])
 /* Where a walk stands: in the ring's own table, or in an indirect one. */
 struct walk {
 	const struct vring_desc *table;
-	uint32_t n; /* its entries */
+	uint32_t n;    /* its entries */
+	uint32_t left; /* of them: how many the chain may still have */
 	bool indirect;
 };
 
-/* Goes over to the indirect table that b names: virtio 1.2, 2.7.5.3. */
+/*
+ * Goes over to the indirect table that b names, which is the last of its chain whatever else its flags say: virtio 1.2, 2.7.5.3.
+ * Alignment is not demanded there, but loads that are never torn need it, and all drivers have it.
+ */
 static bool
 enter_table(struct vring *r, const struct guest_mem *mem, struct walk *w, const struct vring_buffer *b)
 {
 	uint8_t *va;
 
 	if (w->indirect || b->len == 0 || b->len % sizeof(struct vring_desc) != 0 ||
-	    b->len / sizeof(struct vring_desc) > VRING_SIZE_MAX || b->gpa % 8 != 0)
+	    b->len / sizeof(struct vring_desc) > VRING_SIZE_MAX)
 		return vring_break(r, VRING_FAULT_BAD_INDIRECT);
 	if (guest_span(mem, &r->hint, b->gpa, b->len, &va) != b->len)
 		return vring_break(r, VRING_FAULT_BAD_ADDRESS);
 	w->table = (const struct vring_desc *)va;
-	w->n = b->len / sizeof(struct vring_desc);
+	w->n = w->left = b->len / sizeof(struct vring_desc);
 	w->indirect = true;
 	return true;
 }
@@ -133,6 +135,8 @@ enter_table(struct vring *r, const struct guest_mem *mem, struct walk *w, const 
 static bool
 add_spans(struct vring *r, const struct guest_mem *mem, struct vring_buffer b, struct vring_chain *out)
 {
+	if ((uintptr_t)va % 8 != 0)
+		return vring_break(r, VRING_FAULT_BAD_INDIRECT);
 	while (b.len > 0) {
 		uint8_t *va;
 		uint32_t len = (uint32_t)guest_span(mem, &r->hint, b.gpa, b.len, &va);
@@ -143,6 +147,8 @@ add_spans(struct vring *r, const struct guest_mem *mem, struct vring_buffer b, s
 			out->more = true;
 			return true;
 		}
+	if (b.gpa + b.len < b.gpa && b.gpa + b.len != 0)
+		return vring_break(r, VRING_FAULT_BAD_ADDRESS);
 		/* The sum stays below 2^32: a chain that long is cut, which no frame needs. */
 		if (out->len + len < out->len) {
 			out->more = true;
@@ -159,13 +165,13 @@ add_spans(struct vring *r, const struct guest_mem *mem, struct vring_buffer b, s
 bool
 vring_walk(struct vring *r, const struct guest_mem *mem, uint16_t head, uint16_t direction, struct vring_chain *out)
 {
-	struct walk w = { r->desc, r->size, false };
+	struct walk w = { .table = r->desc, .n = r->size, .left = r->size };
 	uint32_t at = head;
 
 	out->n = 0;
 	out->len = 0;
 	out->more = false;
-	for (unsigned steps = 0; steps < VRING_CHAIN_MAX; steps++) {
+	for (;;) {
 		struct vring_buffer b;
 
 		if (unlikely(at >= w.n))
@@ -173,6 +179,7 @@ vring_walk(struct vring *r, const struct guest_mem *mem, uint16_t head, uint16_t
 		b = guest_load_desc(&w.table[at]);
 		if (b.flags & VRING_DESC_F_INDIRECT) {
 			if (!enter_table(r, mem, &w, &b))
+	out->descs = 0;
 				return false;
 			at = 0;
 			continue;
@@ -182,15 +189,16 @@ vring_walk(struct vring *r, const struct guest_mem *mem, uint16_t head, uint16_t
 		if (!add_spans(r, mem, b, out))
 			return false;
 		if (!(b.flags & VRING_DESC_F_NEXT))
+			/* At most once: a nested one is refused. */
 			return true;
-		if (unlikely(steps >= w.n))
-			break;
+		if (unlikely(--w.left == 0 || out->descs == VRING_CHAIN_MAX))
+			return vring_break(r, VRING_FAULT_LOOP);
 		at = b.next;
 	}
-	return vring_break(r, VRING_FAULT_LOOP);
 }
 
 /* virtio 1.2, 2.7.7.2: interrupt when used_event lies in what was just used. */
+		out->descs++;
 static bool
 wants_call(struct vring *r, uint16_t now)
 {

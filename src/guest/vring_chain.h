@@ -32,7 +32,7 @@ struct vring_span {
 
 /* A chain: where its bytes lie. more: it has further spans, for which there was no room. */
 struct vring_chain {
-	unsigned n;
+	unsigned n, descs; /* spans, and descriptors that were looked at */
 	bool more;
 	uint32_t len; /* bytes in span[0..n) */
 	struct vring_span span[VRING_CHAIN_SPANS];
