@@ -111,13 +111,25 @@ ended(const struct port *in, unsigned lane, enum drop_reason why)
 	return TO_NOBODY;
 }
 
-/* Whether the port's own address is not known yet: then it is src, if no frame was faster. */
+/* Whether another port has this address for its own in the frame's VLAN. */
 static bool
-is_first_source(struct port *in, const struct port_conf *conf, const struct mac *src)
+is_own_of_another(const struct port *in, const struct port_conf *conf, const struct mac *src, const struct pkt *pkt)
+{
+	const struct port_set *set = atomic_load_explicit(&in->sw->ports, memory_order_acquire);
+	uint64_t key = fdb_key(src->byte, pkt->vid != 0 ? pkt->vid : conf->vid);
+	int slot = fdb_lookup(in->sw->fdb, key);
+	const struct port *owner = slot >= 0 && (unsigned)slot < set->n ? set->port[slot] : NULL;
+
+	return owner != NULL && owner != in && port_has_address(owner, key);
+}
+
+/* Whether the port's own address is not known yet, and may be src: then it is, if no frame was faster. */
+static bool
+is_first_source(struct port *in, const struct port_conf *conf, const struct mac *src, const struct pkt *pkt)
 {
 	uint64_t none = 0, first = 0;
 
-	if (!mac_is_zero(&conf->mac))
+	if (!mac_is_zero(&conf->mac) || is_own_of_another(in, conf, src, pkt))
 		return false;
 	memcpy(&first, src, sizeof(*src));
 	if (atomic_load_explicit(&in->first_source, memory_order_relaxed) == 0)
@@ -142,7 +154,7 @@ classify(struct lane *lane, struct port *in, const struct port_conf *conf, struc
 
 	if (unlikely(mac_is_group(src) || mac_is_zero(src)))
 		return ended(in, lane->id, DROP_BAD_SOURCE);
-	if (conf->spoof_check && unlikely(!mac_equal(src, &conf->mac)) && !is_first_source(in, conf, src))
+	if (conf->spoof_check && unlikely(!mac_equal(src, &conf->mac)) && !is_first_source(in, conf, src, pkt))
 		return ended(in, lane->id, DROP_SPOOFED);
 	if (unlikely(!vlan_ingress(conf, pkt)))
 		return ended(in, lane->id, DROP_VLAN_DENIED);

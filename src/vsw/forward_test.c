@@ -247,10 +247,18 @@ the_first_source_of_a_port_without_an_address_is_noted(void **state)
 	assert_int_equal(rig_input(U, &broadcast, &other, PLAIN), 1);
 	assert_int_equal(rig_drops(U, DROP_SPOOFED), 1);
 	assert_false(port_first_source(&rig_p[U].port, &noted));
+	/* Nobody else's own address is taken for it. */
+	conf.mac = none;
+	assert_int_equal(port_set_conf(&rig_p[U].port, &conf), 0);
+	conf.mac = other;
+	assert_int_equal(port_set_conf(&rig_p[V].port, &conf), 0);
+	assert_int_equal(rig_input(U, &broadcast, &other, PLAIN), 1);
+	assert_int_equal(rig_drops(U, DROP_SPOOFED), 2);
+	assert_false(port_first_source(&rig_p[U].port, &noted));
 	/* And one whose source nobody checks has none to be known. */
 	conf = test_conf_untagged(&none);
 	assert_int_equal(port_set_conf(&rig_p[U].port, &conf), 0);
-	assert_int_equal(rig_input(U, &broadcast, &other, PLAIN), 0);
+	assert_int_equal(rig_input(U, &broadcast, &first, PLAIN), 0);
 	assert_false(port_first_source(&rig_p[U].port, &noted));
 	test_books(rig_all, N_PORTS);
 }

@@ -25,7 +25,8 @@ enum port_vlan_mode { PORT_UNTAGGED, PORT_ACCESS, PORT_TRUNK };
 /* What a port is allowed; immutable once published. */
 struct port_conf {
 	struct mac mac; /* the port's own; zero: not known, or an uplink */
-	bool spoof_check; /* frames from other addresses than mac are dropped; while mac is zero none are, see first_source */
+	/* Frames from other addresses are dropped; while mac is zero those from another port's own one, and first_source is noted. */
+	bool spoof_check;
 	enum port_vlan_mode vlan;
 	uint16_t vid;                     /* access: its VLAN; trunk: the native one, 0 for "untagged stays untagged" */
 	uint64_t allowed[VID_COUNT / 64]; /* trunk: bit per VID; bit 0: untagged */
@@ -84,7 +85,8 @@ int port_set_conf(struct port *port, const struct port_conf *conf);
 
 /*
  * A port's own address where it is in one VLAN is a static entry. Ports that change addresses among each other: all of them
- * release theirs, then each gets its next conf. claim enters it again (0, -ENOSPC, -EEXIST); has tells whether key is it. Control.
+ * release theirs, then each gets its next conf. claim enters it again (0, -ENOSPC, -EEXIST). has tells whether key is it; lanes may ask.
+ * Control.
  */
 void port_release_address(struct port *port);
 int port_claim_address(struct port *port);
