@@ -1,6 +1,8 @@
 /* pace.c - the length of naps; see pace.h. */
 #include "nic/pace.h"
 
+#include <stdbool.h>
+
 #define EPOCH_MIN_US 500   /* eight of the longest naps */
 #define EPOCH_MAX_US 5000  /* a thousand packets of the slowest load that has naps */
 #define EPOCH_PACKETS 1024 /* random arrivals then vary by 3 %, half of what is to be seen */
