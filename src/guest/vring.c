@@ -125,6 +125,8 @@ enter_table(struct vring *r, const struct guest_mem *mem, struct walk *w, const 
 		return vring_break(r, VRING_FAULT_BAD_INDIRECT);
 	if (guest_span(mem, &r->hint, b->gpa, b->len, &va) != b->len)
 		return vring_break(r, VRING_FAULT_BAD_ADDRESS);
+	if ((uintptr_t)va % 8 != 0)
+		return vring_break(r, VRING_FAULT_BAD_INDIRECT);
 	w->table = (const struct vring_desc *)va;
 	w->n = w->left = b->len / sizeof(struct vring_desc);
 	w->indirect = true;
@@ -135,8 +137,8 @@ enter_table(struct vring *r, const struct guest_mem *mem, struct walk *w, const 
 static bool
 add_spans(struct vring *r, const struct guest_mem *mem, struct vring_buffer b, struct vring_chain *out)
 {
-	if ((uintptr_t)va % 8 != 0)
-		return vring_break(r, VRING_FAULT_BAD_INDIRECT);
+	if (b.gpa + b.len < b.gpa && b.gpa + b.len != 0)
+		return vring_break(r, VRING_FAULT_BAD_ADDRESS);
 	while (b.len > 0) {
 		uint8_t *va;
 		uint32_t len = (uint32_t)guest_span(mem, &r->hint, b.gpa, b.len, &va);
@@ -147,8 +149,6 @@ add_spans(struct vring *r, const struct guest_mem *mem, struct vring_buffer b, s
 			out->more = true;
 			return true;
 		}
-	if (b.gpa + b.len < b.gpa && b.gpa + b.len != 0)
-		return vring_break(r, VRING_FAULT_BAD_ADDRESS);
 		/* The sum stays below 2^32: a chain that long is cut, which no frame needs. */
 		if (out->len + len < out->len) {
 			out->more = true;
@@ -169,6 +169,7 @@ vring_walk(struct vring *r, const struct guest_mem *mem, uint16_t head, uint16_t
 	uint32_t at = head;
 
 	out->n = 0;
+	out->descs = 0;
 	out->len = 0;
 	out->more = false;
 	for (;;) {
@@ -178,8 +179,8 @@ vring_walk(struct vring *r, const struct guest_mem *mem, uint16_t head, uint16_t
 			return vring_break(r, VRING_FAULT_BAD_HEAD);
 		b = guest_load_desc(&w.table[at]);
 		if (b.flags & VRING_DESC_F_INDIRECT) {
+			/* At most once: a nested one is refused. */
 			if (!enter_table(r, mem, &w, &b))
-	out->descs = 0;
 				return false;
 			at = 0;
 			continue;
@@ -188,8 +189,8 @@ vring_walk(struct vring *r, const struct guest_mem *mem, uint16_t head, uint16_t
 			return vring_break(r, VRING_FAULT_BAD_DIRECTION);
 		if (!add_spans(r, mem, b, out))
 			return false;
+		out->descs++;
 		if (!(b.flags & VRING_DESC_F_NEXT))
-			/* At most once: a nested one is refused. */
 			return true;
 		if (unlikely(--w.left == 0 || out->descs == VRING_CHAIN_MAX))
 			return vring_break(r, VRING_FAULT_LOOP);
@@ -198,7 +199,6 @@ vring_walk(struct vring *r, const struct guest_mem *mem, uint16_t head, uint16_t
 }
 
 /* virtio 1.2, 2.7.7.2: interrupt when used_event lies in what was just used. */
-		out->descs++;
 static bool
 wants_call(struct vring *r, uint16_t now)
 {
