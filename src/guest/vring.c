@@ -212,13 +212,14 @@ wants_call(struct vring *r, uint16_t now)
 	return !was_valid || vring_passed_event(guest_load16(&r->avail->ring[r->size]), former, now);
 }
 
+/* Entries and index as they were written: a page that is noted before it is written may be sent too early. */
 static void
 log_used(const struct vring *r, const struct guest_mem *mem, unsigned n)
 {
 	size_t entries = offsetof(struct vring_used, ring);
 
-	for (unsigned i = 0; i < n; i++) {
-		size_t at = (uint16_t)(r->next_used + i) & r->mask;
+	for (unsigned i = 1; i <= n; i++) {
+		size_t at = (uint16_t)(r->next_used - i) & r->mask;
 
 		guest_log_write(mem, r->used_log_gpa + entries + at * sizeof(struct vring_used_elem),
 				sizeof(struct vring_used_elem));
@@ -229,11 +230,11 @@ log_used(const struct vring *r, const struct guest_mem *mem, unsigned n)
 bool
 vring_used_publish(struct vring *r, const struct guest_mem *mem, unsigned n)
 {
-	if (unlikely(mem->log.bits != NULL && r->used_log))
-		log_used(r, mem, n);
 	r->next_used = (uint16_t)(r->next_used + n);
 	/* Release: buffers and entries before the index; partner: the driver's barrier after it reads idx. */
 	__atomic_store_n(&r->used->idx, htole16(r->next_used), __ATOMIC_RELEASE);
+	if (unlikely(mem->log.bits != NULL && r->used_log))
+		log_used(r, mem, n);
 	/* Partner: the driver's fence between its used_event (or flags) and its last look at used->idx (virtio 1.2, 2.7.7.1). */
 	atomic_thread_fence(memory_order_seq_cst);
 	return wants_call(r, r->next_used);

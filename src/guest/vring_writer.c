@@ -109,9 +109,10 @@ put_header(struct vring_writer *w, const uint8_t *header)
 		if (at == NULL)
 			return DROP_BUFFER_TOO_SMALL;
 		memcpy(at, header + i, step);
-		for (uint32_t k = NUM_BUFFERS_AT; k < i + step; k++)
-			if (k >= i)
-				w->num_buffers[k - NUM_BUFFERS_AT] = at + (k - i);
+		for (uint32_t k = i > NUM_BUFFERS_AT ? i : NUM_BUFFERS_AT; k < i + step; k++)
+			w->num_buffers[k - NUM_BUFFERS_AT] = (struct vring_span){
+				.va = at + (k - i), .len = 1, .gpa = w->chain.span[w->at].gpa + w->done + (k - i)
+			};
 		vring_writer_skip(w, step);
 	}
 	return 0;
@@ -123,7 +124,7 @@ vring_writer_begin(struct vring_writer *w, const uint8_t *header)
 	int why;
 
 	w->first = w->used;
-	w->num_buffers[0] = w->num_buffers[1] = NULL;
+	w->num_buffers[0].va = NULL;
 	why = open_chain(w);
 	return why != 0 ? why : put_header(w, header);
 }
@@ -135,8 +136,10 @@ vring_writer_end(struct vring_writer *w)
 
 	close_chain(w);
 	n = w->used - w->first;
-	if (w->num_buffers[0] == NULL)
+	if (w->num_buffers[0].va == NULL)
 		return;
-	*w->num_buffers[0] = (uint8_t)n;
-	*w->num_buffers[1] = (uint8_t)(n >> 8);
+	for (unsigned i = 0; i < 2; i++) {
+		*w->num_buffers[i].va = (uint8_t)(n >> 8 * i);
+		guest_log_write(w->mem, w->num_buffers[i].gpa, 1);
+	}
 }

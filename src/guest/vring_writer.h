@@ -16,8 +16,8 @@ struct vring_writer {
 	unsigned used;      /* of them: frames of this burst that are done, and this frame's chains */
 
 	/* This frame. */
-	unsigned first;          /* `used` when it began */
-	uint8_t *num_buffers[2]; /* where the two bytes lie */
+	unsigned first;                   /* `used` when it began */
+	struct vring_span num_buffers[2]; /* where the two bytes lie; va NULL: there are none */
 	struct vring_chain chain;
 	uint16_t head;
 	unsigned at;      /* span that is written to */
