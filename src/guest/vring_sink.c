@@ -202,15 +202,18 @@ write_burst(struct vring_writer *w, struct lane *lane, struct pkt *const *pkts, 
 
 	look_ahead(w->r, w->mem, w->available < n ? w->available : n, &posted);
 	for (unsigned i = 0; i < n; i++) {
-		int why = 0;
+		bool whole = takes_whole(&w->r->is, pkts[i]);
+		int why;
 
-		if (unlikely(!takes_whole(&w->r->is, pkts[i])))
-			why = write_frames(w, lane, pkts[i], tags[i]);
-		else if (likely(is_simple(w, &posted, pkts[i], tags[i])))
+		if (likely(whole && is_simple(w, &posted, pkts[i], tags[i]))) {
 			write_simple(w, &posted.at[w->used], posted.head[w->used], pkts[i]);
-		else
-			why = write_whole(w, pkts[i], tags[i]);
-		verdict[i] = likely(why == 0) ? SINK_TAKEN : (uint8_t)why;
+			verdict[i] = SINK_TAKEN;
+			continue;
+		}
+		why = whole ? write_whole(w, pkts[i], tags[i]) : write_frames(w, lane, pkts[i], tags[i]);
+		verdict[i] = why == 0 ? SINK_TAKEN : (uint8_t)why;
+		if (why == DROP_PORT_DOWN)
+			posted.n = 0; /* nothing goes on in a broken ring */
 	}
 }
 
@@ -232,6 +235,7 @@ vring_put(struct vring *r, struct lane *lane, struct pkt *const *pkts, const int
 	}
 	w.r = r;
 	w.used = 0;
+	w.walked = 0;
 	w.available = vring_available(r);
 	write_burst(&w, lane, pkts, tags, n, verdict);
 	if (w.used > 0) {

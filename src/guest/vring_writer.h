@@ -14,6 +14,7 @@ struct vring_writer {
 	const struct guest_mem *mem;
 	unsigned available; /* chains that the guest has made available, from r->next_avail on */
 	unsigned used;      /* of them: frames of this burst that are done, and this frame's chains */
+	unsigned walked;    /* what looking at this burst's chains has cost, see WALK_MAX */
 
 	/* This frame. */
 	unsigned first;                   /* `used` when it began */
