@@ -105,6 +105,8 @@ write_whole(struct vring_writer *w, const struct pkt *pkt, int tag)
 	unsigned n = pkt_spans(pkt, tag, tag_room, span, PKT_SEGS_MAX);
 	int why;
 
+	if (n == 0)
+		return DROP_TOO_BIG; /* an uplink's frame in more pieces than are kept of one */
 	make_header(&w->r->is, pkt, tag, header);
 	why = vring_writer_begin(w, header);
 	if (why == 0)
@@ -134,7 +136,7 @@ write_cut(struct vring_writer *w, struct lane *lane, struct pkt_cut *cut, uint32
 	room = vring_writer_room(w, longest);
 	len = pkt_cut_next(cut, room != NULL ? room : lane->spare, room != NULL ? longest : BURST_ROOM);
 	if (len < 0)
-		return -DROP_BUFFER_TOO_SMALL;
+		return -DROP_TOO_BIG; /* as in write_whole */
 	if (room != NULL)
 		vring_writer_skip(w, (uint32_t)len);
 	else
@@ -247,27 +249,46 @@ vring_put(struct vring *r, struct lane *lane, struct pkt *const *pkts, const int
 		vring_call(r);
 }
 
-/* All of pkts that the table sends to the queue of pkts[first]; the others stay for later. */
+/* Some of a burst's packets, in order, and where they stand in it. */
+struct group {
+	struct pkt *pkt[PKT_BURST];
+	int tag[PKT_BURST];
+	uint8_t verdict[PKT_BURST], at[PKT_BURST];
+	unsigned n;
+};
+
+static inline void
+group_add(struct group *g, struct pkt *pkt, int tag, unsigned at)
+{
+	g->pkt[g->n] = pkt;
+	g->tag[g->n] = tag;
+	g->at[g->n++] = (uint8_t)at;
+}
+
+static inline void
+group_verdicts(const struct group *g, uint8_t *verdict)
+{
+	for (unsigned i = 0; i < g->n; i++)
+		verdict[g->at[i]] = g->verdict[i];
+}
+
+/* All of pkts from first on that the table sends to the same queue; the others stay for later. */
 static void
 put_group(struct vhost_rings *v, struct lane *lane, struct pkt *const *pkts, const int *tags, unsigned n,
 	  uint8_t *queue, unsigned first, uint8_t *verdict)
 {
-	struct pkt *group[PKT_BURST] = { pkts[first] };
-	int group_tags[PKT_BURST] = { tags[first] };
-	uint8_t group_verdict[PKT_BURST], at[PKT_BURST] = { (uint8_t)first }, q = queue[first];
-	unsigned k = 1;
+	uint8_t q = queue[first];
+	struct group g;
 
-	for (unsigned i = first + 1; i < n; i++) {
+	g.n = 0;
+	for (unsigned i = first; i < n; i++) {
 		if (queue[i] != q)
 			continue;
 		queue[i] = VHOST_PAIRS_MAX;
-		group[k] = pkts[i];
-		group_tags[k] = tags[i];
-		at[k++] = (uint8_t)i;
+		group_add(&g, pkts[i], tags[i], i);
 	}
-	vring_put(&v->rx[q], lane, group, group_tags, k, group_verdict);
-	for (unsigned i = 0; i < k; i++)
-		verdict[at[i]] = group_verdict[i];
+	vring_put(&v->rx[q], lane, g.pkt, g.tag, g.n, g.verdict);
+	group_verdicts(&g, verdict);
 }
 
 static void
@@ -283,11 +304,17 @@ put_spread(struct vhost_rings *v, const struct spread *spread, struct lane *lane
 			put_group(v, lane, pkts, tags, n, queue, i, verdict);
 }
 
+static inline bool
+fits(const struct pkt *pkt, uint32_t longest)
+{
+	return likely(pkt->len <= longest) || pkt_cut_longest(pkt, PKT_TAG_NONE) <= longest;
+}
+
 static bool
 all_fit(struct pkt *const *pkts, unsigned n, uint32_t longest)
 {
 	for (unsigned i = 0; i < n; i++)
-		if (unlikely(pkts[i]->len > longest && pkt_cut_longest(pkts[i], PKT_TAG_NONE) > longest))
+		if (unlikely(!fits(pkts[i], longest)))
 			return false;
 	return true;
 }
@@ -302,6 +329,26 @@ put_all(struct vhost_rings *v, const struct spread *spread, struct lane *lane, s
 		put_spread(v, spread, lane, pkts, tags, n, verdict);
 }
 
+/* Those that fit still go together: one that does not costs the others no lock and no interrupt each. */
+static void
+put_fitting(struct vhost_rings *v, const struct spread *spread, struct lane *lane, struct pkt *const *pkts,
+	    const int *tags, unsigned n, uint32_t longest, uint8_t *verdict)
+{
+	struct group g;
+
+	g.n = 0;
+	for (unsigned i = 0; i < n; i++) {
+		if (fits(pkts[i], longest))
+			group_add(&g, pkts[i], tags[i], i);
+		else
+			verdict[i] = DROP_TOO_BIG;
+	}
+	if (g.n == 0)
+		return;
+	put_all(v, spread, lane, g.pkt, g.tag, g.n, g.verdict);
+	group_verdicts(&g, verdict);
+}
+
 static void
 vhost_put(struct sink *s, struct lane *lane, struct pkt *const *pkts, const int *tags, unsigned n, uint8_t *verdict)
 {
@@ -309,20 +356,12 @@ vhost_put(struct sink *s, struct lane *lane, struct pkt *const *pkts, const int 
 	const struct spread *spread = atomic_load_explicit(&v->spread, memory_order_acquire);
 	uint32_t longest = atomic_load_explicit(&v->mtu, memory_order_relaxed) + 14; /* Ethernet header */
 
-	if (unlikely(spread == NULL)) {
+	if (unlikely(spread == NULL))
 		memset(verdict, DROP_PORT_DOWN, n);
-		return;
-	}
-	if (likely(all_fit(pkts, n, longest))) {
+	else if (likely(all_fit(pkts, n, longest)))
 		put_all(v, spread, lane, pkts, tags, n, verdict);
-		return;
-	}
-	for (unsigned i = 0; i < n; i++) {
-		if (pkt_cut_longest(pkts[i], PKT_TAG_NONE) > longest)
-			verdict[i] = DROP_TOO_BIG;
-		else
-			put_all(v, spread, lane, &pkts[i], &tags[i], 1, &verdict[i]);
-	}
+	else
+		put_fitting(v, spread, lane, pkts, tags, n, longest, verdict);
 }
 
 const struct sink_ops vhost_sink_ops = { vhost_put };
