@@ -41,6 +41,15 @@ find_base(const struct vring *r, int base, uint16_t *out)
 	return 0;
 }
 
+void
+vring_disarm(struct vring *r)
+{
+	r->armed = false;
+	/* With event indexes the stale one does it. */
+	if (!r->is.event_idx)
+		guest_store16(&r->used->flags, VRING_USED_F_NO_NOTIFY);
+}
+
 int
 vring_start(struct vring *r, const struct vring_setup *setup)
 {
@@ -64,9 +73,10 @@ vring_start(struct vring *r, const struct vring_setup *setup)
 	/* Entries are used in order, so what was taken was used. */
 	r->next_used = base;
 	r->signalled_valid = false;
-	r->armed = true;
 	r->hint = 0;
 	r->n_heads = 0;
+	/* Nobody wants kicks: of a receive ring never, of a transmit ring when its lane asks for them. */
+	vring_disarm(r);
 	atomic_store(&r->fault, VRING_FAULT_NONE);
 	/* Release: a lane that finds it running sees the rest. */
 	atomic_store_explicit(&r->running, true, memory_order_release);
@@ -248,7 +258,8 @@ vring_call(struct vring *r)
 
 	if (fd < 0)
 		return;
-	count_add(&r->interrupts, 1);
+	/* Not count_add: several lanes interrupt for one receive ring, each when it has let go of the lock. */
+	atomic_fetch_add_explicit(&r->interrupts, 1, memory_order_relaxed);
 	/* EAGAIN: the counter is as full as can be, so the guest has an interrupt to come. */
 	if (write(fd, &one, sizeof(one)) < 0)
 		return;

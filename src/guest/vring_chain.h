@@ -137,5 +137,8 @@ bool vring_used_publish(struct vring *r, const struct guest_mem *mem, unsigned n
 /* Interrupts the guest. */
 void vring_call(struct vring *r);
 
+/* Asks for no more kicks. */
+void vring_disarm(struct vring *r);
+
 extern const struct source_ops vring_source_ops;
 #endif

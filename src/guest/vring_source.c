@@ -14,15 +14,17 @@
 #define BURST_BYTES (256 * 1024)
 #define RARP_LEN 60 /* the least of an Ethernet frame, IEEE 802.3, 4A.4.2, without its FCS */
 
-/* A frame that cannot be shown to the switch, but belongs into the books. */
-static void
-refuse(struct vring *r, const struct lane *lane, uint32_t bytes, enum drop_reason why)
+/* A chain of len bytes that cannot be shown to the switch, but belongs into the books. Returns false: no frame. */
+static bool
+refuse(struct vring *r, const struct lane *lane, uint32_t len)
 {
 	struct vport_stats *books = &r->vport->stats[lane->id];
+	bool runt = len < r->is.header_len;
 
 	count_add(&books->rx_packets, 1);
-	count_add(&books->rx_bytes, bytes);
-	drop_rx(r->vport, lane->id, why);
+	count_add(&books->rx_bytes, runt ? 0 : len - r->is.header_len);
+	drop_rx(r->vport, lane->id, runt ? DROP_RUNT : DROP_TOO_BIG);
+	return false;
 }
 
 /* Copies the first n bytes of a chain that holds as many. */
@@ -62,10 +64,8 @@ show_simple(struct vring *r, const struct lane *lane, struct pkt *pkt, struct io
 	struct virtio_net_hdr h;
 	uint32_t len;
 
-	if (unlikely(at->len < r->is.header_len || at->len - r->is.header_len > PKT_FRAME_MAX)) {
-		refuse(r, lane, at->len, at->len < r->is.header_len ? DROP_RUNT : DROP_TOO_BIG);
-		return false;
-	}
+	if (unlikely(at->len < r->is.header_len || at->len - r->is.header_len > PKT_FRAME_MAX))
+		return refuse(r, lane, at->len);
 	len = at->len - r->is.header_len;
 	memcpy(&h, at->va, sizeof(h)); /* num_buffers, where it follows, means nothing on transmit */
 	*seg = (struct iovec){ at->va + r->is.header_len, len };
@@ -117,8 +117,8 @@ gather(struct pkt *pkt, const struct vring_chain *chain, uint32_t skip, uint8_t 
 	pkt->writable = true;
 }
 
-/* A frame of any layout. Returns whether there is one; not when the ring broke. */
-static bool
+/* A frame of any layout. Returns whether there is one, 1 or 0, or -1: the ring broke. */
+static int
 show_chain(struct vring *r, struct lane *lane, const struct guest_mem *mem, uint16_t head, unsigned i)
 {
 	struct pkt *pkt = &lane->burst.pkt[i];
@@ -128,11 +128,9 @@ show_chain(struct vring *r, struct lane *lane, const struct guest_mem *mem, uint
 	unsigned n;
 
 	if (!vring_walk(r, mem, head, 0, &chain))
-		return false;
-	if (chain.len < r->is.header_len || chain.more || chain.len - r->is.header_len > PKT_FRAME_MAX) {
-		refuse(r, lane, chain.len, chain.len < r->is.header_len ? DROP_RUNT : DROP_TOO_BIG);
-		return false;
-	}
+		return -1;
+	if (chain.len < r->is.header_len || chain.more || chain.len - r->is.header_len > PKT_FRAME_MAX)
+		return refuse(r, lane, chain.len);
 	copy_first((uint8_t *)&h, &chain, sizeof(h));
 	n = skip_header(&chain, r->is.header_len, seg, BURST_SEGS);
 	pkt->segs = seg;
@@ -142,7 +140,7 @@ show_chain(struct vring *r, struct lane *lane, const struct guest_mem *mem, uint
 		gather(pkt, &chain, r->is.header_len, burst_room(&lane->burst, i), seg);
 	view(pkt, chain.len - r->is.header_len);
 	pkt_claim_read(pkt, &h);
-	return true;
+	return 1;
 }
 
 /* What a broadcast frame from addr looks like that tells switches where it is now: RARP "reverse request" (RFC 903). */
@@ -209,26 +207,24 @@ show(struct vring *r, struct lane *lane, const struct guest_mem *mem, unsigned n
 		rte_prefetch0(at[i].va + RTE_CACHE_LINE_SIZE);
 	}
 	for (i = 0; i < n && bytes < BURST_BYTES; i++) {
-		bool shown = likely(simple >> i & 1) ? show_simple(r, lane, &lane->burst.pkt[k],
-								   &lane->burst.seg[k * BURST_SEGS], &at[i])
-						     : show_chain(r, lane, mem, r->head[i], k);
+		struct pkt *pkt = &lane->burst.pkt[k];
 
-		if (unlikely(!shown && vring_is_broken(r)))
-			break;
-		if (likely(shown))
-			bytes += lane->burst.pkt[k++].len;
+		if (likely(simple >> i & 1)) {
+			if (unlikely(!show_simple(r, lane, pkt, &lane->burst.seg[k * BURST_SEGS], &at[i])))
+				continue;
+		} else {
+			int shown = show_chain(r, lane, mem, r->head[i], k);
+
+			if (shown < 0)
+				break;
+			if (shown == 0)
+				continue;
+		}
+		bytes += pkt->len;
+		k++;
 	}
 	*frames = k;
 	return i;
-}
-
-static void
-disarm(struct vring *r)
-{
-	r->armed = false;
-	/* With event indexes the stale one does it. */
-	if (!r->is.event_idx)
-		guest_store16(&r->used->flags, VRING_USED_F_NO_NOTIFY);
 }
 
 static void vring_give(struct source *s, struct lane *lane);
@@ -247,7 +243,7 @@ vring_take(struct source *s, struct lane *lane)
 	r->n_heads = (uint16_t)show(r, lane, mem, take_heads(r), &frames);
 	r->next_avail = (uint16_t)(r->next_avail + r->n_heads);
 	if (r->armed && r->n_heads > 0)
-		disarm(r);
+		vring_disarm(r);
 	lane->burst.n = frames;
 	if (unlikely(frames == 0 && r->n_heads > 0))
 		vring_give(s, lane);
