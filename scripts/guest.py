@@ -21,10 +21,10 @@ BOOT_S = 60  # alone on a machine 3 to 4 s; seconds more for each other thing th
 ANSWER_S = 10  # how much later than its own time limit an answer may be
 MEMORY_MIB = 192  # of which the kernel, its initramfs and the agent leave 90
 COMMAND_BYTES = 32768  # what the guest's terminal holds until the agent reads it
-# The last two cost a guest without KVM a third of its boot; the clock's watchdog takes a busy host for a broken clock.
+# What the last two switch off takes a third of a boot without KVM. The clock's watchdog would take a busy host for a broken clock.
 KERNEL_OPTIONS = 'console=ttyS0 quiet panic=-1 tsc=reliable nokaslr mitigations=off'
 
-Result = namedtuple('Result', 'status output')  # exit status (124: ran out of time); standard output and error, as text
+Result = namedtuple('Result', 'status output')  # exit status (124 or 137: ran out of time); standard output and error, as text
 
 
 def qemu():
@@ -93,6 +93,7 @@ class Guest:
     def __init__(self, lab, name, kernel='6.1', nics=(), cpus=1, memory_mib=MEMORY_MIB):
         self.lab = lab
         self.name = name
+        self.kernel = kernel
         self.argv = machine(kernel, nics, cpus, memory_mib)
         self.console_path = lab.folder / f'{name}.console'
         self.stderr_path = lab.folder / f'{name}.qemu'

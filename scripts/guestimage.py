@@ -79,6 +79,8 @@ def cache():
     CACHE.mkdir(parents=True, exist_ok=True)
     with open(CACHE / 'lock', 'w') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        for rest in CACHE.glob('making.*'):  # of one that was killed
+            shutil.rmtree(rest) if rest.is_dir() else rest.unlink()
         yield
 
 

@@ -9,6 +9,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from lib import FOLDER, TestLab, namespaces, sweep_stale  # noqa: E402
 
 TEST_S = 60  # of one test, its laboratory included
+GUEST_TEST_S = 180  # of one with guests, which take their time on a busy machine
+
+
+def pytest_configure(config):
+    config.addinivalue_line('markers', 'guest: boots guests; the tier of that name')
+    config.addinivalue_line('markers', 'smoke: the one of the tier guest that the tier system plays, too')
 
 
 def pytest_sessionstart(session):
@@ -21,14 +27,14 @@ def pytest_sessionfinish(session):
         FOLDER.rmdir()
 
 
-def too_long(number, frame):
-    raise TimeoutError(f'the test took longer than {TEST_S} s')
-
-
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_call(item):
+    seconds = GUEST_TEST_S if item.get_closest_marker('guest') else TEST_S
+
+    def too_long(number, frame):
+        raise TimeoutError(f'the test took longer than {seconds} s')
     previous = signal.signal(signal.SIGALRM, too_long)
-    signal.alarm(TEST_S)
+    signal.alarm(seconds)
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, previous)
@@ -42,6 +48,7 @@ def pytest_runtest_makereport(item, call):
     if report.failed and lab is not None:
         for daemon in lab.daemons:
             report.sections.append((f'log of {daemon.folder.name}', daemon.last_words(40) if daemon.log.exists() else '(gone)'))
+        report.sections += [(f'console of {guest.name}', guest.last_words()) for guest in lab.guests]
 
 
 @pytest.fixture

@@ -272,6 +272,7 @@ class TestLab(Lab):
         prefix = f'fl{os.getpid():x}x{TestLab.count}'
         super().__init__(prefix, FOLDER / prefix)
         self.daemons = []
+        self.guests = []
 
     def netns(self, short):
         name = super().netns(short)
