@@ -13,7 +13,7 @@
 
 #define LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define ROUNDS 2000000
-#define WALL_MAX_S 4 /* on a busy machine: when to be content with less */
+#define WALL_MAX_S 2 /* on a busy machine: when to be content with less */
 
 static struct hotset set;
 

@@ -19,7 +19,7 @@
 
 #define ROUNDS 2000000
 #define ROUNDS_MIN (ROUNDS / 2000)   /* or nothing was tested */
-#define WALL_MAX_NS (4 * NSEC_PER_S) /* on a busy machine: when to be content with less */
+#define WALL_MAX_NS (2 * NSEC_PER_S) /* on a busy machine: when to be content with less */
 #define LOST_NS (10 * NSEC_PER_S)    /* much more than another thread may keep a core */
 #define SLEEP_MS 60000               /* no timer makes up for a lost wake-up here */
 
