@@ -30,6 +30,7 @@ look_ahead(struct vring *r, const struct guest_mem *mem, unsigned n, struct post
 {
 	unsigned i;
 
+	vring_used_fetch(r, n);
 	out->n = n;
 	out->simple = 0;
 	for (i = 0; i < n; i++) {
@@ -42,8 +43,8 @@ look_ahead(struct vring *r, const struct guest_mem *mem, unsigned n, struct post
 		    unlikely(!vring_simple(r, mem, out->head[i], VRING_DESC_F_WRITE, &out->at[i])))
 			continue;
 		out->simple |= 1u << i;
-		__builtin_prefetch(out->at[i].va, 1);
-		__builtin_prefetch(out->at[i].va + RTE_CACHE_LINE_SIZE, 1);
+		prefetch_to_write(out->at[i].va);
+		prefetch_to_write(out->at[i].va + RTE_CACHE_LINE_SIZE);
 	}
 }
 

@@ -178,6 +178,7 @@ take_heads(struct vring *r)
 
 	if (n > PKT_BURST)
 		n = PKT_BURST;
+	vring_used_fetch(r, n);
 	for (i = 0; i < n; i++) {
 		uint16_t head = vring_head(r, i);
 
