@@ -16,8 +16,7 @@
 #include "bench/vmpair.h"
 #include "bench/vmpool.h"
 
-#define HEAD 24 /* VM_HEADER and two addresses */
-#define MBUFS 4096
+#define HEAD 24          /* VM_HEADER and two addresses */
 #define LEAST 32         /* packets that are worth a look at once */
 #define LOOK_NS 150      /* between two looks at a ring */
 #define PATIENCE_NS 3000 /* after which less than LEAST is taken */
@@ -49,6 +48,7 @@ struct bounce {
 	uint32_t len;                   /* of a packet with its header */
 	uint64_t cycles_per_packet;     /* paced */
 	uint64_t began;                 /* cycles */
+	unsigned least;                 /* packets worth a look */
 	uint64_t look, patience, stall; /* cycles */
 	uint64_t busy;                  /* cycles that were spent on packets */
 	uint64_t stalls;
@@ -159,14 +159,14 @@ is_worth(const struct bounce *b, struct way *w, uint64_t now)
 		return false;
 	w->look = now + b->look;
 	ready = vuser_ready(w->rx);
-	return ready >= LEAST || (ready > 0 && now - w->served > b->patience);
+	return ready >= b->least || (ready > 0 && now - w->served > b->patience);
 }
 
 /* Sends what the ring has room for. Returns how many packets. */
 static unsigned
 send_all(const struct bounce *b, struct way *w)
 {
-	return vuser_room(w->tx) + vuser_ready(w->tx) >= LEAST ? emit(b, w, VM_BATCH) : 0;
+	return vuser_room(w->tx) + vuser_ready(w->tx) >= b->least ? emit(b, w, VM_BATCH) : 0;
 }
 
 /* Sends packets whose time has come; for which there is no room, it has passed: they are not sent. */
@@ -249,17 +249,17 @@ set_up_way(struct vmpair *p, struct bounce *b, unsigned i)
 {
 	struct way *w = &b->way[i];
 	struct vmframe way = vmpair_way(p, i, 0, (uint32_t)b->size);
-	uint8_t *frame = NULL;
 
 	w->tx = vmpair_tx(p, i, 0);
 	w->rx = vmpair_rx(p, i, 0);
 	vmpool_init(&w->pool, (uint32_t)(b->mbufs + p->rx_ring));
 	for (unsigned long n = 0; n < b->mbufs; n++) {
-		frame = vmpair_buffer(p, p->rx_len);
+		uint8_t *frame = vmpair_buffer(p, p->rx_len);
+
 		vmframe_udp(frame, &way);
+		memcpy(w->head, frame, HEAD);
 		vmpool_give(&w->pool, (uintptr_t)frame);
 	}
-	memcpy(w->head, frame, HEAD);
 }
 
 static void
@@ -286,6 +286,7 @@ set_up(struct vmpair *p, struct bounce *b)
 	vmpair_open(p);
 	for (unsigned i = 0; i < b->n_ways; i++)
 		set_up_way(p, b, i);
+	b->least = p->ring / 2 < LEAST ? (unsigned)p->ring / 2 : LEAST;
 	b->look = LOOK_NS * p->cycles_per_s / VM_NS_PER_S;
 	b->patience = PATIENCE_NS * p->cycles_per_s / VM_NS_PER_S;
 	b->stall = STALL_MS * p->cycles_per_s / 1000;
@@ -332,7 +333,7 @@ static const struct option_row rows[] = {
 int
 main(int argc, char **argv)
 {
-	static struct bounce b = { .mode_name = "bounce", .size = 64, .in_flight = 256, .mbufs = MBUFS };
+	static struct bounce b = { .mode_name = "bounce", .size = 64, .in_flight = 256 };
 	static struct vmpair p;
 	uint64_t packets, began, ended, busy;
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -32,9 +33,12 @@ accept_one(int listener, unsigned timeout_ms)
 static int
 serve(int sock, const struct sockaddr_un *at, unsigned timeout_ms)
 {
+	struct stat old;
 	int got;
 
-	unlink(at->sun_path);
+	/* What an ended program left; anything but a socket makes bind fail. */
+	if (lstat(at->sun_path, &old) == 0 && S_ISSOCK(old.st_mode))
+		unlink(at->sun_path);
 	if (bind(sock, (const struct sockaddr *)at, sizeof(*at)) < 0)
 		return -errno;
 	got = listen(sock, 1) < 0 ? -errno : accept_one(sock, timeout_ms);
@@ -266,10 +270,10 @@ make_queues(struct vuser *v, const struct vuser_options *o, struct vuser_mem *me
 int
 vuser_start(struct vuser *v, const struct vuser_options *o, struct vuser_mem *mem)
 {
-	int err = make_queues(v, o, mem);
+	int err = v->queue == NULL ? make_queues(v, o, mem) : 0;
 
 	for (unsigned i = 0; i < v->n_queues && err == 0; i++)
-		err = vuser_queue_start(v, i, 0);
+		err = vuser_queue_start(v, i, v->queue[i].used->idx);
 	/* Without protocol features a ring is enabled from its start ("Ring states"). */
 	for (unsigned i = 0; i < v->n_queues && err == 0 && vuser_has(v, VUSER_F_PROTOCOL_FEATURES); i++)
 		err = vuser_queue_enable(v, i, true);
@@ -295,11 +299,17 @@ vuser_open(struct vuser *v, const struct vuser_options *o, struct vuser_mem *mem
 }
 
 void
-vuser_close(struct vuser *v)
+vuser_hang_up(struct vuser *v)
 {
 	if (v->sock >= 0)
 		close(v->sock);
 	v->sock = -1;
+}
+
+void
+vuser_close(struct vuser *v)
+{
+	vuser_hang_up(v);
 	for (unsigned i = 0; i < v->n_queues; i++)
 		vuser_queue_fini(&v->queue[i]);
 	free(v->queue);

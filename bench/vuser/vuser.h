@@ -4,7 +4,7 @@
  * vuser.h - the front end of vhost-user: a virtio-net driver whose guest is this program.
  *
  * vuser_connect, vuser_negotiate, vuser_share and vuser_start make a running device; vuser_open is all four. Each step can be
- * done apart, left out, or done wrong, and messages can be sent raw. All functions but vuser_close return 0 or -errno:
+ * done apart, left out, or done wrong, and messages can be sent raw. All functions with a result return 0 or -errno:
  * -ETIMEDOUT when the back end does not answer, -ECONNRESET when it hung up, -EPROTO when it answers something else, -EREMOTEIO
  * when it refuses. One thread.
  */
@@ -57,6 +57,9 @@ int vuser_open(struct vuser *v, const struct vuser_options *o, struct vuser_mem 
 /* Ends the connection and frees the queues; mem stays. */
 void vuser_close(struct vuser *v);
 
+/* Ends the connection alone: connect, negotiate, share and start go on with the same queues. */
+void vuser_hang_up(struct vuser *v);
+
 /* Connects to the socket, or listens there until a back end comes (within timeout_ms). */
 int vuser_connect(struct vuser *v, const struct vuser_options *o);
 
@@ -69,7 +72,10 @@ int vuser_share(struct vuser *v, const struct vuser_mem *mem, unsigned n);
 /* Takes one region back (REM_MEM_REG). */
 int vuser_unshare(struct vuser *v, const struct vuser_mem *mem);
 
-/* Makes the queues on mem, tells the back end and enables them all. */
+/*
+ * Makes the queues on mem unless there are some, tells the back end and enables them all. Those that there are go on from the last
+ * used entry, as QEMU's do when a back end comes back.
+ */
 int vuser_start(struct vuser *v, const struct vuser_options *o, struct vuser_mem *mem);
 
 /* One virtqueue: told whole (size, base, addresses, descriptors), enabled or not, and stopped; *base: where it stopped. */

@@ -39,6 +39,7 @@ enum manner { OBEYS, REFUSES, IS_SILENT, HANGS_UP, MISTAKES, CUTS };
 
 static struct back_end {
 	int listener, sock;
+	bool hung_up;
 	uint64_t features, protocol_features, pairs;
 	uint16_t base;          /* where rings stop */
 	enum vuser_request odd; /* the request that it treats in this manner */
@@ -109,6 +110,7 @@ obey(const struct note *n)
 	if (m.request == back.odd && back.manner == HANGS_UP) {
 		close(back.sock);
 		back.sock = -1;
+		back.hung_up = true;
 		return;
 	}
 	if (m.request == back.odd && back.manner == IS_SILENT)
@@ -131,7 +133,7 @@ obey(const struct note *n)
 static void
 serve(void *arg)
 {
-	if (back.sock < 0 && back.n == 0)
+	if (back.sock < 0 && !back.hung_up)
 		back.sock = accept4(back.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	while (back.sock >= 0 && back.n < NOTES && read_note(&back.note[back.n]))
 		obey(&back.note[back.n++]);
@@ -295,6 +297,32 @@ a_queue_stops_and_starts_where_it_stood(void **state)
 }
 
 static void
+queues_go_on_with_the_next_back_end(void **state)
+{
+	struct vuser_options o = wishes(1);
+	struct vuser_queue *queue;
+	const struct note *n;
+	unsigned from;
+
+	assert_int_equal(vuser_open(&v, &o, &mem), 0);
+	queue = v.queue;
+	vuser_queue_reset(&queue[1], 40000);
+	from = back.n;
+	vuser_hang_up(&v);
+	close(back.sock);
+	back.sock = -1;
+	assert_int_equal(vuser_connect(&v, &o), 0);
+	assert_int_equal(vuser_negotiate(&v, &o), 0);
+	assert_int_equal(vuser_share(&v, &mem, 1), 0);
+	assert_int_equal(vuser_start(&v, &o, &mem), 0);
+	assert_ptr_equal(v.queue, queue);
+	n = noted(VUSER_SET_VRING_BASE, from);
+	assert_int_equal(n->m.state.num, 0);
+	n = noted(VUSER_SET_VRING_BASE, (unsigned)(n - back.note) + 1);
+	assert_int_equal(n->m.state.num, 40000);
+}
+
+static void
 a_back_end_without_protocol_features_is_told_the_least(void **state)
 {
 	struct vuser_options o = wishes(1);
@@ -391,6 +419,7 @@ main(void)
 		TEST(kicks_and_calls_go_through_the_descriptors),
 		TEST(memory_is_added_and_removed_by_slot),
 		TEST(a_queue_stops_and_starts_where_it_stood),
+		TEST(queues_go_on_with_the_next_back_end),
 		TEST(a_back_end_without_protocol_features_is_told_the_least),
 		TEST(what_goes_wrong_is_told_apart),
 		TEST(nobody_at_the_socket_is_no_connection),
