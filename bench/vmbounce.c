@@ -270,7 +270,7 @@ set_up(struct vmpair *p, struct bounce *b)
 	for (b->mode = BOUNCE; strcmp(b->mode_name, mode_names[b->mode]) != 0; b->mode++)
 		if (b->mode == BOTH)
 			options_refuse("--mode: '%s' is none of bounce, oneway, both", b->mode_name);
-	if (b->in_flight > p->ring)
+	if (b->mode == BOUNCE && b->in_flight > p->ring)
 		options_refuse("--in-flight: %lu packets do not fit into rings of %lu", b->in_flight, p->ring);
 	if (b->mode == BOUNCE && b->rate_mpps > 0)
 		options_refuse("--rate: only for the modes oneway and both");
