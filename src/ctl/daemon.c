@@ -19,8 +19,10 @@
 #include "ctl/eal.h"
 #include "ctl/notify.h"
 #include "ctl/privilege.h"
+#include "guest/vhost.h"
 
 #define TEND_MS 500 /* how soon a lost interface is noticed; also the window of processor loads */
+#define LOOP_FDS 4  /* signals, timer, RPC, front ends of guests */
 #define SOCKET_MODE 0660
 #define SOCKET_GROUP "fairlead"
 
@@ -98,7 +100,7 @@ start_loop(struct daemon *d, const sigset_t *signals, struct err *err)
 	d->signal_fd = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	d->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (d->epfd < 0 || timerfd_settime(d->timer_fd, 0, &every, NULL) < 0 || watch(d, d->signal_fd) < 0 ||
-	    watch(d, d->timer_fd) < 0 || watch(d, rpc_server_fd(d->rpc)) < 0)
+	    watch(d, d->timer_fd) < 0 || watch(d, rpc_server_fd(d->rpc)) < 0 || watch(d, vhost_loop_fd()) < 0)
 		return err_set(err, -errno, "cannot start the control loop: %s", strerror(errno));
 	return 0;
 }
@@ -125,7 +127,9 @@ tell_start(const struct host *host, const struct options *o)
 int
 daemon_start(struct daemon *d, const struct options *o, struct err *err)
 {
-	struct host_options host_options = { .take_over = o->take_over, .caller = caller_address() };
+	struct host_options host_options = { .run_dir = o->run_dir,
+					     .take_over = o->take_over,
+					     .caller = caller_address() };
 	struct config *config;
 	sigset_t signals;
 	int ret;
@@ -171,14 +175,15 @@ daemon_run(struct daemon *d)
 {
 	for (;;) {
 		struct signalfd_siginfo signal;
-		struct epoll_event events[4];
+		struct epoll_event events[LOOP_FDS];
 		uint64_t ticks;
 
-		if (epoll_wait(d->epfd, events, 4, -1) < 0 && errno != EINTR)
+		if (epoll_wait(d->epfd, events, LOOP_FDS, -1) < 0 && errno != EINTR)
 			return EXIT_FAILURE;
 		if (read(d->signal_fd, &signal, sizeof(signal)) == sizeof(signal) && signal.ssi_signo != SIGHUP)
 			return EXIT_SUCCESS;
 		rpc_server_poll(d->rpc);
+		vhost_loop_poll();
 		if (read(d->timer_fd, &ticks, sizeof(ticks)) == sizeof(ticks)) {
 			host_tend(&d->host);
 			control_tend(&d->control);

@@ -1,5 +1,5 @@
 /* host.c - the running host as a whole, and the difference from one configuration to the next; see host.h. */
-#include "ctl/host.h"
+#include "ctl/host_port_vhost.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -210,6 +210,8 @@ host_apply(struct host *host, struct config *next, const struct host_options *op
 
 	memset(change, 0, sizeof(*change));
 	ret = check_processors(before, next, err);
+	if (ret == 0)
+		ret = host_check_sockets(host, next, err);
 	if (ret < 0)
 		return ret;
 	memcpy(host->had_taken_over, host->taken_over, sizeof(host->had_taken_over));
@@ -280,11 +282,15 @@ host_start(struct host *host, struct config *config, const struct host_options *
 	int ret;
 
 	memset((void *)host, 0, sizeof(*host));
+	if (realpath(options->run_dir, host->run_dir) == NULL)
+		return err_set(err, -errno, "run directory '%s': %s", options->run_dir, strerror(errno));
 	vport_set_lanes(lanes);
 	host->toeplitz = toeplitz_new(toeplitz_default_key, true);
-	if (host->toeplitz == NULL || qsbr_init() < 0 || learn_start(lanes) < 0)
+	if (host->toeplitz == NULL || qsbr_init() < 0 || learn_start(lanes) < 0 || vhost_loop_init() < 0)
 		return err_set(err, -ENOMEM, "no memory to start");
-	ret = start_processors(host, &config->processors, err);
+	ret = host_check_sockets(host, config, err);
+	if (ret == 0)
+		ret = start_processors(host, &config->processors, err);
 	if (ret == 0)
 		ret = make(host, NULL, config, options, &change, err);
 	if (ret < 0) {
@@ -308,6 +314,7 @@ host_stop(struct host *host)
 		host_port_remove(host, host->ports[host->n_ports - 1]);
 	while (host->n_switches > 0)
 		host_switch_remove(host, host->switches[host->n_switches - 1]);
+	vhost_loop_fini();
 	learn_stop();
 	free_processors();
 	toeplitz_free(host->toeplitz);

@@ -7,6 +7,8 @@
  * not touched, settings that can change while running are changed, the rest is replaced. A change happens whole or not
  * at all. Control thread only.
  */
+#include <limits.h>
+
 #include "ctl/config.h"
 #include "keep/keep.h"
 #include "nic/adapter.h"
@@ -27,7 +29,7 @@ struct host_port {
 	struct port port;
 	const struct host_medium *medium; /* host_medium.h */
 	void *nic;                        /* the medium's: a struct tap; NULL while it is gone */
-	struct mac mac;                   /* of its NIC, also while that is gone */
+	struct mac mac;                   /* of its NIC, also while that is gone; zero: not known */
 	struct queue *queues[KEEP_TAP_QUEUES_MAX];
 	unsigned n_queues;
 	struct adapter_member member;
@@ -37,6 +39,7 @@ struct host_port {
 };
 
 struct host_options {
+	const char *run_dir; /* where sockets lie; of host_start only */
 	bool take_over;
 	bool again;         /* back to what ran before: its uplinks are taken whatever they carry by now */
 	const char *caller; /* the caller's own connection ends at this address of ours; NULL or empty: none */
@@ -50,7 +53,8 @@ struct host_former {
 
 struct host {
 	struct config *running;
-	struct toeplitz *toeplitz; /* the hash for TAPs with several queues */
+	char run_dir[PATH_MAX];    /* where the keeper makes sockets */
+	struct toeplitz *toeplitz; /* the hash for ports with several queues */
 	struct host_switch *switches[CONFIG_SWITCHES_MAX];
 	unsigned n_switches;
 	struct host_port *ports[CONFIG_PORTS_MAX];

@@ -18,8 +18,8 @@ struct host_medium {
 	/* Its mirror; hp->nic may be NULL. The sink is the port's no more, but lanes may still hold it. Leaves hp->mac. */
 	void (*close)(struct host_port *hp);
 
-	/* Whether the NIC went away by itself, and is to be closed and opened again; once in every host_tend. */
-	bool (*is_gone)(struct host_port *hp);
+	/* Looks after a NIC that is there, in every host_tend. Returns false when it went away by itself: it is closed then, and opened again. */
+	bool (*tend)(struct host_port *hp);
 
 	/* Whether a NIC that is there can become what `to` says, and whether there is anything to do for it. */
 	bool (*can_change)(const struct config_port *from, const struct config_port *to);
@@ -31,9 +31,12 @@ struct host_medium {
 	/* "up", or why not, of a NIC that is there. */
 	const char *(*state)(const struct host_port *hp);
 
-	/* What the log says about its coming and going: "interface=eth0 netns=vm1". Writes size bytes with NUL; returns out. */
+	/*
+	 * What the log says about its coming and going: "interface=eth0 netns=vm1". Writes size bytes with NUL; returns out. NULL: it
+	 * never goes.
+	 */
 	const char *(*place)(const struct config_port *is, char *out, size_t size);
 };
 
-extern const struct host_medium host_medium_tap;
+extern const struct host_medium host_medium_tap, host_medium_vhost;
 #endif

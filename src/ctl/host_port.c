@@ -15,9 +15,10 @@
 
 static const struct host_medium *const media[] = {
 	[NIC_TAP] = &host_medium_tap,
+	[NIC_VHOST] = &host_medium_vhost,
 };
 
-/* mac: the NIC's own, configured or not. */
+/* mac: the NIC's own, configured or not; zero: not known. Until then the first source is noted, whether it is checked later or not. */
 static void
 rights(const struct config_port *is, const struct mac *mac, struct port_conf *out)
 {
@@ -29,7 +30,7 @@ rights(const struct config_port *is, const struct mac *mac, struct port_conf *ou
 
 	memset(out, 0, sizeof(*out));
 	out->mac = *mac;
-	out->spoof_check = is->spoof_check;
+	out->spoof_check = is->spoof_check || mac_is_zero(mac);
 	out->vlan = mode[is->vlan.mode];
 	out->vid = is->vlan.mode == VLAN_ACCESS ? is->vlan.id : is->vlan.native;
 	memcpy(out->allowed, is->vlan.allowed, sizeof(out->allowed));
@@ -178,10 +179,6 @@ host_port_add(struct host *host, struct host_switch *on, const struct config_por
 
 	if (hp == NULL)
 		return err_set(err, -ENOMEM, "no memory for port '%s'", is->name);
-	if (is->nic != NIC_TAP) {
-		free(hp);
-		return err_set(err, -EOPNOTSUPP, "port '%s': its NIC is not offered by this version", is->name);
-	}
 	memset((void *)hp, 0, sizeof(*hp));
 	hp->is = *is;
 	hp->on = on;
@@ -336,7 +333,7 @@ host_port_tend(struct host *host, struct host_port *hp)
 	struct err err;
 	char place[PLACE_LEN];
 
-	if (hp->nic != NULL && hp->medium->is_gone(hp)) {
+	if (hp->nic != NULL && !hp->medium->tend(hp)) {
 		close_nic(hp);
 		hp->mac = hp->is.has_mac ? hp->is.mac : hp->mac; /* it shall have it again */
 		log_warn("interface went away port=%s %s", hp->is.name,

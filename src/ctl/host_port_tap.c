@@ -50,9 +50,9 @@ tap_nic_close(struct host_port *hp)
 }
 
 static bool
-tap_nic_is_gone(struct host_port *hp)
+tap_nic_tend(struct host_port *hp)
 {
-	return tap_is_gone(hp->nic);
+	return !tap_is_gone(hp->nic);
 }
 
 static bool
@@ -103,7 +103,7 @@ tap_nic_place(const struct config_port *is, char *out, size_t size)
 const struct host_medium host_medium_tap = {
 	.open = tap_nic_open,
 	.close = tap_nic_close,
-	.is_gone = tap_nic_is_gone,
+	.tend = tap_nic_tend,
 	.can_change = tap_nic_can_change,
 	.is_same = tap_nic_is_same,
 	.change = tap_nic_change,

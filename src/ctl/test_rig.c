@@ -35,7 +35,7 @@ const char host_text[] =
 	"  ports:\n"
 	"  - {name: inner, nic: tap, interface: flm4, queues: 2}\n";
 
-static char folder[] = "/tmp/flmethXXXXXX";
+char rig_folder[] = "/tmp/flmethXXXXXX";
 char config_path[64];
 struct host host;
 struct control control;
@@ -188,7 +188,7 @@ rig_fresh(void **state)
 int
 rig_start(void **state)
 {
-	struct host_options options = { 0 };
+	struct host_options options = { .run_dir = rig_folder };
 	struct config_mistakes mistakes = { 0 };
 	struct config *config = config_parse(host_text, strlen(host_text), &mistakes);
 	struct err err = { 0 };
@@ -217,16 +217,16 @@ rig_stop(void **state)
 int
 rig_main(int (*tests)(void))
 {
-	struct keep_options keep = { .run_dir = folder, .config_path = config_path, .stop_ms = KEEP_STOP_MS };
+	struct keep_options keep = { .run_dir = rig_folder, .config_path = config_path, .stop_ms = KEEP_STOP_MS };
 	int pair[2], status;
 	pid_t pid;
 
-	if (mkdtemp(folder) == NULL || unshare(CLONE_NEWNET) < 0 ||
+	if (mkdtemp(rig_folder) == NULL || unshare(CLONE_NEWNET) < 0 ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
 		perror("a host for the test (it needs root)");
 		return EXIT_FAILURE;
 	}
-	snprintf(config_path, sizeof(config_path), "%s/running.yaml", folder);
+	snprintf(config_path, sizeof(config_path), "%s/running.yaml", rig_folder);
 	pid = fork();
 	if (pid == 0) {
 		close(pair[0]);
@@ -238,6 +238,6 @@ rig_main(int (*tests)(void))
 	close(pair[1]);
 	status = pid > 0 ? keep_serve(pair[0], pid, &keep) : -1;
 	unlink(config_path);
-	rmdir(folder);
+	rmdir(rig_folder);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
 }

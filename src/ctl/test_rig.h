@@ -16,6 +16,7 @@
 /* What runs before each test, and stands in the file at config_path. */
 extern const char host_text[];
 extern char config_path[64];
+extern char rig_folder[]; /* the run directory */
 extern struct host host;
 extern struct control control;
 
