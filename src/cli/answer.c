@@ -114,6 +114,8 @@ answer_print(FILE *out, const struct schema_method *m, const json_t *params, con
 	else if (is_method(m, "config.save"))
 		fprintf(out, "%s: %s\n", file == NULL ? "-" : file,
 			json_is_true(json_object_get(result, "changed")) ? "written" : "said this already");
+	else if (is_method(m, "port.qemu-args"))
+		fputs(json_string_value(json_object_get(result, "text")), out);
 	else if (m->changes)
 		print_changed(out, m, params, result);
 	else if (m->result == RESULT_LIST)

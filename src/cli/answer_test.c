@@ -194,6 +194,31 @@ an_object_is_lines_and_its_lists_are_tables(void **state)
 }
 
 static void
+an_object_in_an_object_is_indented_and_null_is_silent(void **state)
+{
+	char *text = shown("port.show", "{\"port\": \"vm1\"}",
+			   "{\"name\": \"vm1\", \"guest\": {\"socket\": \"/run/vm1.sock\", \"memory\": 4194304, "
+			   "\"features\": [\"MQ\", \"EVENT_IDX\"], \"fault\": null}}");
+
+	assert_non_null(strstr(text, "\nguest:\n  socket: /run/vm1.sock\n"));
+	assert_non_null(strstr(text, "\n  features: MQ,EVENT_IDX\n"));
+	assert_non_null(strstr(text, "\n  memory: 4,194,304 bytes\n"));
+	assert_non_null(strstr(text, "\n  fault: -\n"));
+	free(text);
+	text = shown("port.show", "{\"port\": \"vm1\"}", "{\"name\": \"vm1\", \"guest\": null}");
+	assert_null(strstr(text, "guest"));
+	free(text);
+}
+
+static void
+options_for_qemu_are_printed_as_they_are(void **state)
+{
+	expect("port.qemu-args", "{\"port\": \"vm1\"}",
+	       "{\"port\": \"vm1\", \"text\": \"-m 64M \\\\\\n-netdev x\\n\", \"args\": [\"-m\", \"64M\"]}",
+	       "-m 64M \\\n-netdev x\n");
+}
+
+static void
 a_change_says_whether_anything_changed(void **state)
 {
 	expect("port.set", "{\"port\":\"vm1\"}", "{\"port\":\"vm1\",\"changed\":true}", "port vm1 changed\n");
@@ -355,8 +380,8 @@ the_shell_completes_nouns_verbs_names_options_and_values(void **state)
 		const char *words, *want;
 	} rows[] = {
 		{ "fairlead po", "port" },
-		{ "fairlead port \"\"", "list show set" },
-		{ "fairlead --rpc /x port \"\"", "list show set" },
+		{ "fairlead port \"\"", "list show qemu-args set" },
+		{ "fairlead --rpc /x port \"\"", "list show qemu-args set" },
 		{ "fairlead port set vm", "vm1 vm2" },
 		{ "fairlead drops \"\"", "vm1 vm2" },
 		{ "fairlead port set vm1 --vm", "--vmq-weight" },
@@ -388,6 +413,8 @@ main(void)
 		cmocka_unit_test(what_is_not_there_is_a_dash_and_identifiers_have_no_commas),
 		cmocka_unit_test(processors_have_units_lists_and_a_bar),
 		cmocka_unit_test(an_object_is_lines_and_its_lists_are_tables),
+		cmocka_unit_test(an_object_in_an_object_is_indented_and_null_is_silent),
+		cmocka_unit_test(options_for_qemu_are_printed_as_they_are),
 		cmocka_unit_test(a_change_says_whether_anything_changed),
 		cmocka_unit_test(the_running_configuration_is_yaml_and_drift_a_comment),
 		cmocka_unit_test(books_are_told_in_one_line),

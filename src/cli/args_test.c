@@ -91,9 +91,9 @@ a_misused_command_line_is_told_what_and_how(void **state)
 	} rows[] = {
 		{ "fairlead", "no command is given", "fairlead --help lists them" },
 		{ "fairlead prot list", "there is no command 'prot'", "did you mean 'port'?" },
-		{ "fairlead port", "port needs a verb", "valid: list, show, set" },
+		{ "fairlead port", "port needs a verb", "valid: list, show, qemu-args, set" },
 		{ "fairlead port lst", "port has no verb 'lst'", "did you mean 'list'?" },
-		{ "fairlead port frobnicate", "port has no verb 'frobnicate'", "valid: list, show, set" },
+		{ "fairlead port frobnicate", "port has no verb 'frobnicate'", "valid: list, show, qemu-args, set" },
 		{ "fairlead port show", "port show needs a port", "example: fairlead port show vm1" },
 		{ "fairlead vmq enable", "vmq enable needs an adapter", "example: fairlead vmq enable wire" },
 		{ "fairlead port show vm1 vm2", "the word 'vm2' is one too many", "" },

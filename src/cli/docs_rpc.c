@@ -102,7 +102,7 @@ keys_table(FILE *out, const char *title, const struct schema_key *keys)
 		fputs(" |\n", out);
 	}
 	for (const struct schema_key *k = keys; k->name != NULL; k++)
-		if (k->type == SCHEMA_LIST && k->of != NULL)
+		if (k->of != NULL)
 			keys_table(out, k->name, k->of->keys);
 }
 

@@ -277,16 +277,32 @@ is_table(const struct schema_key *key)
 	return key->type == SCHEMA_LIST && key->of != NULL;
 }
 
+static void
+put_keys(FILE *out, const struct schema_key *keys, const json_t *object, int indent)
+{
+	char cell[CELL_LEN];
+
+	for (const struct schema_key *k = keys; k->name != NULL; k++)
+		if (!is_table(k) && k->type != SCHEMA_OBJECT)
+			fprintf(out, "%*s%.*s: %s\n", indent, "", (int)args_stem(k), k->name,
+				table_cell(k, json_object_get(object, k->name), true, cell));
+	for (const struct schema_key *k = keys; k->name != NULL; k++) {
+		const json_t *inner = json_object_get(object, k->name);
+
+		if (k->type != SCHEMA_OBJECT || !json_is_object(inner))
+			continue;
+		fprintf(out, "%*s%s:\n", indent, "", k->name);
+		put_keys(out, k->of->keys, inner, indent + 2);
+	}
+}
+
 void
 table_object(FILE *out, const struct schema_key *keys, const json_t *object, const struct table_style *style)
 {
 	const struct table_style plain = { .utf8 = style->utf8, .width = style->width };
 	char cell[CELL_LEN];
 
-	for (const struct schema_key *k = keys; k->name != NULL; k++)
-		if (!is_table(k))
-			fprintf(out, "%.*s: %s\n", (int)args_stem(k), k->name,
-				table_cell(k, json_object_get(object, k->name), true, cell));
+	put_keys(out, keys, object, 0);
 	if (style->bar)
 		fprintf(out, "load: %s\n",
 			table_bar(share(object, "busy_percent"), share(object, "waiting_percent"), style->utf8, cell));

@@ -8,7 +8,7 @@
 
 #include "ctl/schema.h"
 
-#define CELL_LEN 256 /* bytes of one cell with NUL; a longer text is cut */
+#define CELL_LEN 512 /* bytes of one cell with NUL; a longer text is cut */
 
 /* What a terminal can show: line drawing beyond ASCII needs UTF-8. */
 struct table_style {
@@ -24,7 +24,7 @@ struct table_style {
  */
 void table_list(FILE *out, const struct schema_key *keys, const json_t *list, const struct table_style *style);
 
-/* One line per key; lists of objects follow as tables of their own. */
+/* One line per key; objects in it follow with their keys, indented, unless they are null, and lists of objects as tables of their own. */
 void table_object(FILE *out, const struct schema_key *keys, const json_t *object, const struct table_style *style);
 
 /* "9,881,020", "12 s", "93 %", "on", "0,2,3", "-" for what is not there. named: the unit is not in a header beside it. */

@@ -138,6 +138,9 @@ char *config_emit(const struct config *config);
 /* The name of a vhost port's socket in the run directory: the last part of its path, or "NAME.sock". Returns out. */
 const char *config_port_socket(const struct config_port *port, char out[CONFIG_SOCKET_MAX]);
 
+/* Whether its MTU is another than the default of its NIC. */
+bool config_port_mtu_is_chosen(const struct config_port *port);
+
 /* A second one that says the same, text too. The caller frees it with config_free. NULL without memory. */
 struct config *config_copy(const struct config *config);
 #endif

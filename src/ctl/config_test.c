@@ -266,7 +266,7 @@ what_is_emitted_reads_back_as_the_same(void **state)
 static void
 the_examples_are_good(void **state)
 {
-	static const char *const names[] = { "converged-host", "private-switch", "vlans" };
+	static const char *const names[] = { "converged-host", "private-switch", "vlans", "vm-host" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		char path[512], text[16384];

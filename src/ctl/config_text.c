@@ -112,6 +112,12 @@ config_port_mtu_implied(const void *port)
 	return ((const struct config_port *)port)->nic == NIC_TAP ? 1500 : 9216;
 }
 
+bool
+config_port_mtu_is_chosen(const struct config_port *port)
+{
+	return port->mtu != config_port_mtu_implied(port);
+}
+
 /* In which directory the daemon's sockets lie is known when the file is applied; here only what no directory can have. */
 int
 config_check_socket(const char *text, struct err *err)

@@ -37,6 +37,13 @@ int switch_show(void *ctx, const json_t *params, json_t **result, struct err *er
 int port_list(void *ctx, const json_t *params, json_t **result, struct err *err);
 int port_show(void *ctx, const json_t *params, json_t **result, struct err *err);
 
+/* ---- show_guest.c ---- */
+/* What is behind a vhost NIC; null for other NICs. NULL without memory. */
+json_t *guest_of(const struct host *host, const struct host_port *hp);
+
+/* ---- qemu_args.c ---- */
+int port_qemu_args(void *ctx, const json_t *params, json_t **result, struct err *err);
+
 /* ---- show_books.c ---- */
 int drops_list(void *ctx, const json_t *params, json_t **result, struct err *err);
 int stats_show(void *ctx, const json_t *params, json_t **result, struct err *err);

@@ -15,6 +15,7 @@ const struct rpc_handler control_methods[] = {
 	{ "switch.show", switch_show },
 	{ "port.list", port_list },
 	{ "port.show", port_show },
+	{ "port.qemu-args", port_qemu_args },
 	{ "port.set", port_set },
 	{ "vmq.list", vmq_list },
 	{ "vmq.show", vmq_show },

@@ -72,6 +72,9 @@ keys_check(const struct schema_key *keys, const json_t *object, struct err *err)
 		if (k->type == SCHEMA_LIST) {
 			if (list_check(k, v, err) < 0)
 				return -EPROTO;
+		} else if (k->type == SCHEMA_OBJECT) {
+			if (!json_is_null(v) && keys_check(k->of->keys, v, err) < 0)
+				return -EPROTO;
 		} else if (!json_is_null(v) && !scalar_fits(k, k->type, v)) {
 			return err_set(err, -EPROTO, "result key '%s' has a wrong type", k->name);
 		}

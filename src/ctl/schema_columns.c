@@ -3,11 +3,11 @@
 
 static const char *const idle_states[] = { "running", "sleeping", "stopped", NULL };
 static const char *const link_states[] = { "up", "down", NULL };
-static const char *const port_states[] = { "up", "down", "gone", "unknown", NULL };
 static const char *const backings[] = { "software", "hardware", NULL };
 static const char *const adapter_modes[] = { "none", "rss", "vmq", NULL };
 static const char *const switch_kinds[] = { "external", "internal", "private", NULL };
 static const char *const nic_kinds[] = { "tap", "vhost", "vf", NULL };
+static const char *const roles[] = { "server", "client", NULL };
 static const char *const paths[] = { "vf", "vf-switched", "synthetic", NULL };
 static const char *const vlan_modes[] = { "untagged", "access", "trunk", NULL };
 static const char *const ipsec_states[] = { "none", "software", "hardware", NULL };
@@ -109,37 +109,68 @@ const struct schema_key switch_details[] = {
 	{ NULL },
 };
 
-#define PORT_KEYS                                                                                             \
-	{ "name", SCHEMA_NAME, .help = "the port" }, { "switch", SCHEMA_NAME, .help = "its switch" },         \
-		{ "nic", SCHEMA_ENUM, .choices = nic_kinds, .help = "what is plugged in" },                   \
-		{ "path", SCHEMA_ENUM, .choices = paths,                                                      \
-		  .help = "the way of its frames: vf, vf-switched or synthetic" },                            \
-		{ "state", SCHEMA_ENUM, .choices = port_states,                                               \
-		  .help = "its link; gone: the interface was deleted, and is made again once it can be" },    \
-		{ "mac", SCHEMA_MAC, .help = "its address; null until one is known" },                        \
-		{ "vlan", SCHEMA_INT, .help = "access or native VLAN; 0: untagged" },                         \
-		{ "vlan_mode", SCHEMA_ENUM, .choices = vlan_modes, .help = "which frames carry a tag here" }, \
-		{ "queues", SCHEMA_INT, .help = "number of its queues" },                                     \
-		{ "rx_packets", SCHEMA_INT, .unit = "packets", .help = "that it received" },                  \
-		{ "rx_bytes", SCHEMA_INT, .unit = "bytes", .help = "that it received" },                      \
-		{ "tx_packets", SCHEMA_INT, .unit = "packets", .help = "that it sent" },                      \
-		{ "tx_bytes", SCHEMA_INT, .unit = "bytes", .help = "that it sent" },                          \
-		{ "drops", SCHEMA_INT, .unit = "packets",                                                     \
-		  .help = "all reasons; `fairlead drops PORT` tells them apart" },                            \
-	{                                                                                                     \
-		"ipsec", SCHEMA_ENUM, .choices = ipsec_states, .help = "who does its IPsec"                   \
+#define PORT_KEYS                                                                                                    \
+	{ "name", SCHEMA_NAME, .help = "the port" }, { "switch", SCHEMA_NAME, .help = "its switch" },                \
+		{ "nic", SCHEMA_ENUM, .choices = nic_kinds, .help = "what is plugged in" },                          \
+		{ "path", SCHEMA_ENUM, .choices = paths,                                                             \
+		  .help = "the way of its frames: vf, vf-switched or synthetic" },                                   \
+		{ "state", SCHEMA_STRING,                                                                            \
+		  .help = "its link: up, down, unknown, or gone: the interface was deleted, and is made again once " \
+			  "it can be; of a vhost NIC up, no front end, waiting for the driver, or broken with the "  \
+			  "reason" },                                                                                \
+		{ "mac", SCHEMA_MAC, .help = "its address; null until one is known" },                               \
+		{ "vlan", SCHEMA_INT, .help = "access or native VLAN; 0: untagged" },                                \
+		{ "vlan_mode", SCHEMA_ENUM, .choices = vlan_modes, .help = "which frames carry a tag here" },        \
+		{ "queues", SCHEMA_INT, .help = "number of its queues" },                                            \
+		{ "rx_packets", SCHEMA_INT, .unit = "packets", .help = "that it received" },                         \
+		{ "rx_bytes", SCHEMA_INT, .unit = "bytes", .help = "that it received" },                             \
+		{ "tx_packets", SCHEMA_INT, .unit = "packets", .help = "that it sent" },                             \
+		{ "tx_bytes", SCHEMA_INT, .unit = "bytes", .help = "that it sent" },                                 \
+		{ "drops", SCHEMA_INT, .unit = "packets",                                                            \
+		  .help = "all reasons; `fairlead drops PORT` tells them apart" },                                   \
+	{                                                                                                            \
+		"ipsec", SCHEMA_ENUM, .choices = ipsec_states, .help = "who does its IPsec"                          \
 	}
 
 const struct schema_key port_columns[] = { PORT_KEYS, { NULL } };
 
+static const struct schema_key guest_keys[] = {
+	{ "socket", SCHEMA_STRING, .help = "the socket between the front end (QEMU) and the daemon" },
+	{ "role", SCHEMA_ENUM, .choices = roles, .help = "server: the front end connects; client: the daemon does" },
+	{ "queues_running", SCHEMA_INT, .help = "queue pairs that its driver has set up" },
+	{ "mtu", SCHEMA_INT, .unit = "bytes", .help = "in force: what the front end says, within the port's" },
+	{ "features", SCHEMA_LIST, SCHEMA_STRING,
+	  .help = "what its driver and the daemon agreed on (virtio 1.2, 5.1.3 and 6)" },
+	{ "protocol_features", SCHEMA_LIST, SCHEMA_STRING,
+	  .help = "what the front end and the daemon agreed on (vhost-user)" },
+	{ "memory", SCHEMA_INT, .unit = "bytes", .help = "of the guest, mapped into the daemon" },
+	{ "memory_regions", SCHEMA_INT, .help = "pieces that it consists of" },
+	{ "dirty_log", SCHEMA_BOOL, .help = "a migration is told what the daemon writes into it" },
+	{ "interrupts", SCHEMA_INT, .unit = "times", .help = "that it was interrupted" },
+	{ "front_ends", SCHEMA_INT, .unit = "times", .help = "that one connected, since the port was made" },
+	{ "fault", SCHEMA_STRING, .help = "how its driver broke a queue; null: it did not" },
+	{ "last_error", SCHEMA_STRING,
+	  .help = "why the last connection was cut off, or there is none yet; null: there is nothing to tell" },
+	{ NULL },
+};
+static const struct schema_object guest = { "guest", "what is behind a vhost NIC", guest_keys };
+
 const struct schema_key port_details[] = {
 	PORT_KEYS,
-	{ "interface", SCHEMA_STRING, .help = "name of the network interface" },
+	{ "interface", SCHEMA_STRING, .help = "name of the network interface; null: it is not one" },
 	{ "netns", SCHEMA_STRING, .help = "network namespace of the interface; empty: the daemon's own" },
 	{ "mtu", SCHEMA_INT, .unit = "bytes", .help = "largest packet without its Ethernet header" },
 	{ "vlan_allowed", SCHEMA_STRING, .help = "VLANs of a trunk, as 10,20-30" },
 	{ "vmq_weight", SCHEMA_INT, .help = "importance when VM queues are handed out; 0: none for this port" },
 	{ "spoof_check", SCHEMA_BOOL, .help = "frames with another source address are dropped" },
+	{ "guest", SCHEMA_OBJECT, .of = &guest, .help = "what is behind a vhost NIC; null for others" },
+	{ NULL },
+};
+
+const struct schema_key qemu_details[] = {
+	{ "port", SCHEMA_NAME, .help = "the port" },
+	{ "text", SCHEMA_STRING, .help = "to be pasted: options with a backslash at the end of each line, or XML" },
+	{ "args", SCHEMA_LIST, SCHEMA_STRING, .help = "the options, each word by itself; none for libvirt" },
 	{ NULL },
 };
 

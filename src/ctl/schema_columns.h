@@ -11,7 +11,7 @@ extern const struct schema_key processor_columns[];
 extern const struct schema_key queue_columns[];
 extern const struct schema_key adapter_columns[], adapter_details[];
 extern const struct schema_key switch_columns[], switch_details[];
-extern const struct schema_key port_columns[], port_details[];
+extern const struct schema_key port_columns[], port_details[], qemu_details[];
 extern const struct schema_key vmq_columns[], vmq_details[];
 extern const struct schema_key drop_columns[];
 extern const struct schema_key book_details[];

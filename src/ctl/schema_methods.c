@@ -6,6 +6,7 @@
 
 #include "ctl/config.h"
 
+static const char *const qemu_formats[] = { "qemu", "libvirt", NULL };
 static const char *const shells[] = { "bash", "zsh", NULL };
 
 /* The limit on --limit keeps an answer under RPC_OUT_MAX: 65536 stations are about 7 MiB of JSON. */
@@ -48,6 +49,17 @@ static const struct schema_key switch_show[] = {
 	}
 
 static const struct schema_key port_name[] = { PORT_NAME, { NULL } };
+
+static const struct schema_key port_qemu_args[] = {
+	PORT_NAME,
+	{ "format", SCHEMA_ENUM, .choices = qemu_formats, .fallback = "qemu",
+	  .help = "QEMU's options, or libvirt's XML" },
+	{ "memory", SCHEMA_INT, .min = 1, .max = 1 << 30, .unit = "MiB", .fallback = "1024",
+	  .help = "memory of the guest, which it shares with the daemon" },
+	{ "reconnect_ms", SCHEMA_BOOL, .fallback = "off",
+	  .help = "for QEMU from 9.2 on, which 11 needs: reconnect-ms in place of reconnect" },
+	{ NULL },
+};
 
 static const struct schema_key port_set[] = {
 	PORT_NAME,
@@ -115,6 +127,11 @@ static const struct schema_error move_errors[] = {
 static const struct schema_error adapter_errors[] = { NOT_THERE("adapter"), { 0 } };
 static const struct schema_error switch_errors[] = { NOT_THERE("switch"), { 0 } };
 static const struct schema_error port_errors[] = { NOT_THERE("port"), { 0 } };
+static const struct schema_error qemu_errors[] = {
+	NOT_THERE("port"),
+	{ EOPNOTSUPP, "the port is not the NIC of a guest" },
+	{ 0 },
+};
 static const struct schema_error port_set_errors[] = {
 	NOT_THERE("port"),
 	{ EINVAL, "the settings contradict each other, or the address is a group address" },
@@ -165,6 +182,8 @@ const struct schema_method schema_methods[] = {
 	  "fairlead switch show ext" },
 	{ "port", "list", "Ports of all switches", NULL, RESULT_LIST, port_columns, NULL, "fairlead port list" },
 	{ "port", "show", "One port", port_name, RESULT_OBJECT, port_details, port_errors, "fairlead port show vm1" },
+	{ "port", "qemu-args", "What QEMU or libvirt is to be told, to give a guest this NIC", port_qemu_args,
+	  RESULT_OBJECT, qemu_details, qemu_errors, "fairlead port qemu-args vm1" },
 	{ "port", "set", "Give a port these settings; those not named stay", port_set, RESULT_OBJECT, port_changed,
 	  port_set_errors, "fairlead port set vm1 --vmq-weight 50", .changes = true },
 	{ "vmq", "list", "VM queues: the port, filter and processor of each", NULL, RESULT_LIST, vmq_columns, NULL,

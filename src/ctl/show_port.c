@@ -10,6 +10,12 @@ static const char *const vlan_mode_names[] = {
 	[VLAN_TRUNK] = "trunk",
 };
 
+static const char *const nic_names[] = {
+	[NIC_TAP] = "tap",
+	[NIC_VHOST] = "vhost",
+	[NIC_VF] = "vf",
+};
+
 static unsigned
 vlan_of(const struct config_vlan *vlan)
 {
@@ -30,8 +36,8 @@ port_row(const struct host_port *hp)
 
 	vport_sum(&hp->vport, &books);
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:i, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:s}", "name",
-			 hp->is.name, "switch", hp->on->is.name, "nic", "tap", "path", "synthetic", "state",
-			 host_port_state(hp), "mac", json_mac(&hp->mac), "vlan", (int)vlan_of(&hp->is.vlan),
+			 hp->is.name, "switch", hp->on->is.name, "nic", nic_names[hp->is.nic], "path", "synthetic",
+			 "state", host_port_state(hp), "mac", json_mac(&hp->mac), "vlan", (int)vlan_of(&hp->is.vlan),
 			 "vlan_mode", vlan_mode_names[hp->is.vlan.mode], "queues", (int)hp->n_queues, "rx_packets",
 			 (json_int_t)books.tx_packets, "rx_bytes", (json_int_t)books.tx_bytes, "tx_packets",
 			 (json_int_t)books.rx_packets, "tx_bytes", (json_int_t)books.rx_bytes, "drops",
@@ -80,6 +86,12 @@ vlans_of(const struct config_vlan *vlan)
 	return json_string(text);
 }
 
+static json_t *
+of_interface(const struct config_port *is, const char *text)
+{
+	return is->nic == NIC_TAP ? json_text(text) : json_null();
+}
+
 int
 port_show(void *ctx, const json_t *params, json_t **result, struct err *err)
 {
@@ -92,8 +104,9 @@ port_show(void *ctx, const json_t *params, json_t **result, struct err *err)
 		return -ENOENT;
 	is = &hp->is;
 	*result = port_row(hp);
-	more = json_pack("{s:s, s:s, s:i, s:o, s:i, s:b}", "interface", is->interface, "netns", is->netns, "mtu",
-			 (int)is->mtu, "vlan_allowed", vlans_of(&is->vlan), "vmq_weight", (int)is->vmq_weight,
-			 "spoof_check", is->spoof_check);
+	more = json_pack("{s:o, s:o, s:i, s:o, s:i, s:b, s:o}", "interface", of_interface(is, is->interface), "netns",
+			 of_interface(is, is->netns), "mtu", (int)is->mtu, "vlan_allowed", vlans_of(&is->vlan),
+			 "vmq_weight", (int)is->vmq_weight, "spoof_check", is->spoof_check, "guest",
+			 guest_of(host, hp));
 	return result_join(result, more, err);
 }
