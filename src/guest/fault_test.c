@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "guest/fault.h"
@@ -119,11 +120,24 @@ on_foreign(int number, siginfo_t *info, void *context)
 static void
 a_foreign_sigbus_is_passed_on(void **state)
 {
+	siginfo_t info = { .si_signo = SIGBUS, .si_code = SI_QUEUE };
+	struct guest_mem *mem;
+	int fd;
+
 	/* main set on_foreign up before guest_mem_init. One that is sent has no address, whatever else it carries. */
 	take_sigbus();
 	atomic_store(&foreign, 0);
 	raise(SIGBUS);
 	assert_int_equal(atomic_load(&foreign), 1);
+	/* Not even when it carries one of ours. */
+	fd = memory(PAGE);
+	mem = with(NULL, 0, PAGE, 0, 0, fd);
+	info.si_addr = mem->region[0].va;
+	assert_int_equal(syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), SIGBUS, &info), 0);
+	assert_int_equal(atomic_load(&foreign), 2);
+	assert_false(guest_mem_is_dead(mem));
+	guest_mem_free(mem);
+	close(fd);
 }
 
 /* Without anybody before us it ends the process as it would have: here that of a child. */

@@ -34,7 +34,7 @@
 #define OUT_MAX 4096              /* bytes of an answer that wait; our choice */
 #define NAME_MAX_LEN 64
 
-enum tale { TALE_BEGUN, TALE_ENDED, TALE_REFUSED, TALES };
+enum tale { TALE_BEGUN, TALE_ENDED, TALE_TURNED_AWAY, TALE_REFUSED, TALES };
 
 /* What an epoll event points to. */
 struct watch {
@@ -176,6 +176,13 @@ session_end(struct session *s, const char *why)
 		s->connect_ns = clock_ns() + SESSION_RETRY_MS * NSEC_PER_MS;
 		timer_set(s->loop, s->connect_ns);
 	}
+}
+
+void
+session_refused(struct session *s, const char *why)
+{
+	if (may_tell(s, TALE_REFUSED))
+		log_warn("%s was refused what it asked for port=%s reason=\"%s\"", s->is.kind->peer, s->name, why);
 }
 
 bool
@@ -362,8 +369,8 @@ no_descriptor_left(struct session *s)
 	if (fd >= 0)
 		close(fd);
 	loop->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (may_tell(s, TALE_REFUSED))
-		log_warn("%s was refused: no descriptor is left port=%s", s->is.kind->peer, s->name);
+	if (may_tell(s, TALE_TURNED_AWAY))
+		log_warn("%s was turned away: no descriptor is left port=%s", s->is.kind->peer, s->name);
 }
 
 static void
@@ -384,8 +391,8 @@ listener_event(struct session *s)
 			continue;
 		}
 		close(fd);
-		if (may_tell(s, TALE_REFUSED))
-			log_warn("second %s was refused, the first one is still there port=%s", s->is.kind->peer,
+		if (may_tell(s, TALE_TURNED_AWAY))
+			log_warn("second %s was turned away, the first one is still there port=%s", s->is.kind->peer,
 				 s->name);
 	}
 }

@@ -80,6 +80,9 @@ bool session_has_peer(const struct session *s);
  */
 int session_send(struct session *s, const void *bytes, size_t len);
 
+/* Tells in the log that the peer was refused something and goes on; at most once a second. */
+void session_refused(struct session *s, const char *why);
+
 /* Ends the connection for a reason. Not from inside a callback: return an error there. */
 void session_end(struct session *s, const char *why);
 #endif

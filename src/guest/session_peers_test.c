@@ -27,9 +27,9 @@ a_second_peer_is_refused_and_a_successor_is_not(void **state)
 	assert_int_equal(p.ended, 0);
 	round_trip(&p, first);
 	close(second);
-	/* The successor stands in the queue before the first one's end was seen. */
-	close(first);
+	/* The successor knocks before the first one's end was seen. */
 	second = peer_connect(&p);
+	close(first);
 	assert_true(until(&p.begun, 2, 1000));
 	assert_int_equal(p.ended, 1);
 	round_trip(&p, second);
@@ -195,6 +195,28 @@ a_peer_that_does_not_read_has_a_second_too(void **state)
 	port_close(&p);
 }
 
+static void
+what_is_said_unasked_is_waited_for_as_long(void **state)
+{
+	static const uint8_t bytes[LONG_ANSWER];
+	struct port p;
+	int fd, ret;
+
+	port_open(&p);
+	assert_int_equal(session_send(p.session, bytes, sizeof(bytes)), -ENOTCONN);
+	fd = peer_connect(&p);
+	round_trip(&p, fd);
+	assert_int_equal(session_send(p.session, bytes, sizeof(bytes) + 1), -ENOBUFS);
+	do
+		ret = session_send(p.session, bytes, sizeof(bytes));
+	while (ret == 0);
+	assert_int_equal(ret, -ENOBUFS);
+	assert_false(until(&p.ended, 1, 800));
+	assert_true(until(&p.ended, 1, 1000));
+	close(fd);
+	port_close(&p);
+}
+
 /* ---- we connect ---- */
 
 struct dial {
@@ -272,6 +294,7 @@ main(void)
 		cmocka_unit_test(a_peer_without_a_descriptor_left_for_it_is_turned_away),
 		cmocka_unit_test(whoever_stalls_or_floods_delays_nobody_else),
 		cmocka_unit_test(a_peer_that_does_not_read_has_a_second_too),
+		cmocka_unit_test(what_is_said_unasked_is_waited_for_as_long),
 		cmocka_unit_test(a_client_tries_once_a_second),
 		cmocka_unit_test(nothing_is_left_of_a_session_that_cannot_be_opened),
 	};

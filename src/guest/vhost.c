@@ -10,6 +10,7 @@
 #include <rte_common.h>
 
 #include "base/log.h"
+#include "guest/interrupt.h"
 #include "guest/vhost_device.h"
 
 static struct session_loop *loop;
@@ -17,9 +18,17 @@ static struct session_loop *loop;
 int
 vhost_loop_init(void)
 {
+	int ret = interrupt_init();
+
+	if (ret < 0)
+		return ret;
 	guest_mem_init();
 	loop = session_loop_new();
-	return loop != NULL ? 0 : -errno;
+	if (loop != NULL)
+		return 0;
+	ret = -errno;
+	interrupt_fini();
+	return ret;
 }
 
 int
@@ -39,6 +48,7 @@ vhost_loop_fini(void)
 {
 	session_loop_free(loop);
 	loop = NULL;
+	interrupt_fini();
 }
 
 /* ---- what the front end changes ---- */

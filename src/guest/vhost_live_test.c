@@ -4,12 +4,14 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/qsbr.h"
 #include "guest/test_vhost.h"
 #include "nic/test_eal.h"
 
@@ -58,6 +60,100 @@ rings_stop_and_start_under_a_lane(void **state)
 		assert_int_equal(vuser_room(&g.front.queue[2 * p + 1]), RING_SIZE);
 	}
 	assert_true(atomic_load(&g.put) > 0);
+	guest_close(&g);
+}
+
+/* A lane in the middle of a burst, for 50 ms. */
+struct busy {
+	int reader;
+	_Atomic bool began, ended;
+};
+
+static void *
+be_busy(void *arg)
+{
+	struct busy *b = arg;
+
+	qsbr_online(b->reader);
+	atomic_store(&b->began, true);
+	usleep(50000);
+	atomic_store(&b->ended, true);
+	qsbr_offline(b->reader);
+	return NULL;
+}
+
+static int
+stop_receive(struct guest *g)
+{
+	uint16_t base;
+
+	return vuser_queue_stop(&g->front, 0, &base);
+}
+
+static int
+stop_transmit(struct guest *g)
+{
+	uint16_t base;
+
+	return vuser_queue_stop(&g->front, 1, &base);
+}
+
+static int
+change_memory(struct guest *g)
+{
+	return vuser_share(&g->front, &g->mem, 1);
+}
+
+static int
+change_call(struct guest *g)
+{
+	struct vuser_msg m = { .request = VUSER_SET_VRING_CALL, .size = 8 };
+
+	return vuser_tell(&g->front, &m, &g->front.queue[0].call_fd, 1);
+}
+
+static int
+change_size(struct guest *g)
+{
+	return guest_state(g, VUSER_SET_VRING_NUM, 0, RING_SIZE);
+}
+
+static int
+disable(struct guest *g)
+{
+	return vuser_queue_enable(&g->front, 0, false);
+}
+
+static int
+leave(struct guest *g)
+{
+	guest_down(g);
+	return guest_until(g, VHOST_NO_FRONT_END) ? 0 : -ETIMEDOUT;
+}
+
+static void
+nothing_is_answered_before_lanes_have_passed(void **state)
+{
+	static int (*const change[])(struct guest *) = { stop_receive, stop_transmit, change_memory, change_call,
+							 change_size,  disable,       leave };
+	struct guest g;
+
+	guest_open(&g, 1);
+	for (size_t i = 0; i < LEN(change); i++) {
+		struct busy b = { .reader = qsbr_register() };
+		pthread_t thread;
+
+		guest_up(&g);
+		assert_int_equal(pthread_create(&thread, NULL, be_busy, &b), 0);
+		while (!atomic_load(&b.began))
+			sched_yield();
+		assert_int_equal(change[i](&g), 0);
+		assert_true(atomic_load(&b.ended));
+		pthread_join(thread, NULL);
+		qsbr_unregister(b.reader);
+		guest_down(&g);
+		assert_true(guest_until(&g, VHOST_NO_FRONT_END));
+	}
 	guest_close(&g);
 }
 
@@ -328,6 +424,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rings_stop_and_start_under_a_lane),
+		cmocka_unit_test(nothing_is_answered_before_lanes_have_passed),
 		cmocka_unit_test(cve_2026_86567_memory_goes_only_when_no_lane_has_it),
 		cmocka_unit_test(dpdk_73ea4437_and_21d9fb6b_a_front_end_leaves_under_traffic),
 		cmocka_unit_test(the_log_comes_and_goes_on_running_rings),

@@ -1,11 +1,11 @@
 /* vhost_ring.c - when the rings of a vhost device run; see vhost_device.h. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/qsbr.h"
+#include "guest/interrupt.h"
 #include "guest/vhost_device.h"
 
 void
@@ -232,17 +232,6 @@ vhost_rings_run(struct vhost *v, uint32_t which, struct err *err)
 
 /* ---- interrupts ---- */
 
-/* What was used since the former descriptor went is told by the new one: the guest may get one interrupt too many. */
-static void
-interrupt(int fd)
-{
-	uint64_t one = 1;
-
-	/* EAGAIN: the counter is as full as can be, so the guest has an interrupt to come. */
-	if (fd >= 0 && fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) == 0 && write(fd, &one, sizeof(one)) < 0)
-		return;
-}
-
 void
 vhost_ring_set_call(struct vhost *v, unsigned i, int fd)
 {
@@ -253,7 +242,9 @@ vhost_ring_set_call(struct vhost *v, unsigned i, int fd)
 	if (r->runs) {
 		vring_set_call(vhost_vring(v, i), fd);
 		qsbr_synchronize();
-		interrupt(fd);
+		/* What was used since the former one went is told by this one: the guest may get one interrupt too many. */
+		if (fd >= 0)
+			interrupt_send(fd);
 	}
 	close_fd(&former);
 }

@@ -484,7 +484,10 @@ on_message(void *owner, struct session_message *came, struct err *err)
 		answer(&c, ret < 0); /* REPLY_ACK: zero for success */
 	if (c.answered && (ret == 0 || need_reply) && send_message(v, &m, err) < 0)
 		return err->code;
-	return c.go_on && need_reply ? 0 : ret;
+	if (ret == 0 || !c.go_on || !need_reply)
+		return ret;
+	session_refused(v->session, err->msg);
+	return 0;
 }
 
 static void
