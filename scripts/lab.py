@@ -169,10 +169,10 @@ class Lab:
         if address:
             call(['ip', '-n', peer, 'address', 'add', address, 'dev', peer_interface])
 
-    def spawn(self, namespace, argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options):
+    def spawn(self, namespace, argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options):
         """Starts a command in a namespace; it ends with us. Returns subprocess.Popen."""
         argv = ['ip', 'netns', 'exec', namespace, *map(str, argv)]
-        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, start_new_session=True,
+        process = subprocess.Popen(argv, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True,
                                    preexec_fn=die_with_parent, **options)
         self.processes.append(process)
         return process

@@ -1,10 +1,19 @@
 """The cases, in the order in which they are measured. Each is a module with HELP (a line), and measure(seconds): a list of Rows."""
-from cases import filter, first_packet, idle, memory, queue_move, start, tap_tcp
+from cases import filter, first_packet, idle, idle_load, incast, memory, ports, queue_move, start, tap_tcp, vm_bounce, vm_latency, vm_lso
 
 CASES = {
     'filter': filter,
+    'vm-64': vm_bounce.vm_64,
+    'vm-1500': vm_bounce.vm_1500,
+    'vm-io': vm_bounce.vm_io,
+    'vm-cold': vm_bounce.vm_cold,
+    'vm-lso': vm_lso,
+    'vm-latency': vm_latency,
+    'incast': incast,
+    'ports-1024': ports,
     'tap-tcp': tap_tcp,
     'idle': idle,
+    'idle-load': idle_load,
     'first-packet': first_packet,
     'queue-move': queue_move,
     'start': start,

@@ -79,3 +79,25 @@ class Ovs:
 
     def pids(self):
         return family(self.process)
+
+    def connect_ports(self, one, other):
+        """What enters one port leaves by the other: the cheapest rule that there is."""
+        flows = ['ovs-ofctl', '--timeout=10']
+        bridge = f'unix:{self.folder}/br0.mgmt'
+        call([*flows, 'del-flows', bridge], env=self.env)
+        for here, there in ((one, other), (other, one)):
+            call([*flows, 'add-flow', bridge, f'in_port={here},actions=output:{there}'], env=self.env)
+
+    def appctl(self, *words):
+        control = next(self.folder.glob('*vswitchd*.ctl'))
+        return call(['ovs-appctl', '--timeout=10', '-t', control, *words], timeout=15, env=self.env).stdout
+
+    def clear(self):
+        self.appctl('dpif-netdev/pmd-stats-clear')
+
+    def busy(self):
+        """Cycles of a packet since `clear`, polls that found nothing not counted."""
+        for line in self.appctl('dpif-netdev/pmd-stats-show').splitlines():
+            if 'avg processing cycles per packet' in line:
+                return float(line.split(':')[1].split()[0])
+        return None
