@@ -8,7 +8,7 @@
 #include "bench/vuser/ring.h"
 #include "guest/vhost_rings.h"
 
-#define RINGS_SIZE 1024 /* as much as a chain, QEMU's largest */
+#define RINGS_SIZE 1024          /* as much as a chain, QEMU's largest */
 #define RINGS_MEMORY (16u << 20) /* bytes from VUSER_GPA on */
 
 /* Written by rings_open; each test begins with them empty. */
