@@ -12,6 +12,7 @@
 #include <rte_branch_prediction.h>
 #include <rte_prefetch.h>
 
+#include "guest/copy.h"
 #include "guest/vring.h"
 
 #define VRING_CHAIN_SPANS \

@@ -182,7 +182,7 @@ write_simple(struct vring_writer *w, const struct vring_span *at, uint16_t head,
 	to += header_len;
 	pkt_copy_header(to, pkt->hdr, pkt->hdr_len);
 	if (rest > 0)
-		memcpy(to + pkt->hdr_len, (const uint8_t *)pkt->segs[0].iov_base + pkt->skip, rest);
+		guest_copy(to + pkt->hdr_len, (const uint8_t *)pkt->segs[0].iov_base + pkt->skip, rest);
 	guest_log_write(w->mem, at->gpa, header_len + pkt->len);
 	vring_used_set(w->r, w->used++, head, header_len + pkt->len);
 }

@@ -108,7 +108,7 @@ gather(struct pkt *pkt, const struct vring_chain *chain, uint32_t skip, uint8_t 
 		const struct vring_span *s = &chain->span[i];
 		uint32_t from = s->len < skip ? s->len : skip;
 
-		memcpy(room + len, s->va + from, s->len - from);
+		guest_copy(room + len, s->va + from, s->len - from);
 		len += s->len - from;
 		skip -= from;
 	}

@@ -105,7 +105,7 @@ vring_writer_put(struct vring_writer *w, const void *bytes, uint32_t n)
 			continue;
 		}
 		here = here < n ? here : n;
-		memcpy(w->chain.span[w->at].va + w->done, from, here);
+		guest_copy(w->chain.span[w->at].va + w->done, from, here);
 		vring_writer_skip(w, here);
 		from += here;
 		n -= here;
