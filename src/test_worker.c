@@ -164,9 +164,8 @@ rig_ring_close(void)
 	assert_int_equal(rte_mempool_in_use_count(pool), 0);
 }
 
-/* Puts n frames from number `from` on into the rig_ring, waiting for room. */
 void
-rig_put(uint32_t from, unsigned n)
+rig_add(uint32_t from, unsigned n)
 {
 	struct rte_mbuf *mbufs[PKT_BURST];
 	uint8_t frame[FRAME_LEN];
@@ -177,12 +176,21 @@ rig_put(uint32_t from, unsigned n)
 			sched_yield();
 	}
 	for (unsigned done = 0; done < n;) {
-		unsigned k = rxring_put(rig_ring, &mbufs[done], n - done);
+		unsigned k = rxring_add(rig_ring, &mbufs[done], n - done);
 
-		if (k == 0)
+		if (k == 0) {
+			rxring_kick(rig_ring);
 			sched_yield();
+		}
 		done += k;
 	}
+}
+
+void
+rig_put(uint32_t from, unsigned n)
+{
+	rig_add(from, n);
+	rxring_kick(rig_ring);
 }
 
 /* Up to five seconds. */

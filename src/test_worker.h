@@ -37,8 +37,12 @@ struct queue *rig_queue(struct source *s, enum queue_source which);
 void rig_ring_open(unsigned processor);
 void rig_ring_close(void);
 
-/* A frame to rig_out with a number and the time, FRAME_LEN bytes; and n of them into rig_ring, waiting for room. */
+/*
+ * A frame to rig_out with a number and the time, FRAME_LEN bytes; and n of them, up to PKT_BURST, into rig_ring, waiting for
+ * room: put tells the processor, add does not.
+ */
 void rig_stamp(uint32_t number, uint8_t *frame);
+void rig_add(uint32_t from, unsigned n);
 void rig_put(uint32_t from, unsigned n);
 
 /* Fails unless n frames have arrived within five seconds, numbers 0 to n - 1 in order. */

@@ -60,27 +60,37 @@ sleep_ns(const struct worker *w, uint64_t ns)
 	qsbr_online(w->lane->reader);
 }
 
-/* Takes and forwards one burst of one source. Returns its packets. */
+/* Takes and forwards one burst of a source of q, which the caller has marked busy. Returns its packets. */
 static unsigned
-worker_source(struct worker *w, struct queue *q, struct source *s)
+forward_burst(struct lane *lane, struct queue *q, struct source *s)
 {
-	unsigned n = s->ops->take(s, w->lane), dropped;
-	struct burst *b = &w->lane->burst;
+	unsigned n = s->ops->take(s, lane), dropped;
+	struct burst *b = &lane->burst;
 	uint64_t bytes = 0;
 
 	if (n == 0)
 		return 0;
 	for (unsigned i = 0; i < n; i++)
 		bytes += b->pkt[i].len;
-	w->thick |= n >= PKT_BURST / 2 || (s->ops->pending == NULL && source_has_work(s));
-	if (s->slots > 0 && (w->slots == 0 || s->slots < w->slots))
-		w->slots = s->slots;
-	dropped = switch_input(w->lane, s->port, b);
+	dropped = switch_input(lane, s->port, b);
 	if (s->ops->give != NULL)
-		s->ops->give(s, w->lane);
+		s->ops->give(s, lane);
 	count_add(&q->packets, n);
 	count_add(&q->bytes, bytes);
 	count_add(&q->drops, dropped);
+	return n;
+}
+
+static unsigned
+worker_source(struct worker *w, struct queue *q, struct source *s)
+{
+	unsigned n = forward_burst(w->lane, q, s);
+
+	if (n == 0)
+		return 0;
+	w->thick |= n >= PKT_BURST / 2 || (s->ops->pending == NULL && source_has_work(s));
+	if (s->slots > 0 && (w->slots == 0 || s->slots < w->slots))
+		w->slots = s->slots;
 	return n;
 }
 
@@ -227,6 +237,7 @@ worker_start(struct processor *p)
 {
 	char name[16];
 
+	direct_register(forward_burst);
 	snprintf(name, sizeof(name), "fl-worker-%u", p->id);
 	return thread_start(&p->thread, name, (int)p->cpu, worker_main, p);
 }

@@ -6,11 +6,14 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "nic/rxring.h"
+#include "base/qsbr.h"
+#include "nic/direct.h"
+#include "nic/test_eal.h"
 #include "test_worker.h"
 
 #define ITEMS 100000
@@ -114,6 +117,43 @@ no_wake_up_is_lost_while_the_queue_moves(void **state)
 	assert_true(count_get(&processors[1]->packets) > 10);
 	rig_ring_close();
 	rig_workers_stop();
+}
+
+static struct lane front_end;
+static struct direct direct;
+
+/* As a front end does it, whose turn comes at one time and not at another. */
+static void
+add_one(uint32_t i)
+{
+	rig_add(i, 1);
+	qsbr_online(front_end.reader);
+	if (!direct_deliver(&direct, &front_end, rig_ring))
+		rxring_kick(rig_ring);
+	qsbr_offline(front_end.reader);
+}
+
+static void
+a_front_end_delivers_what_would_wake_the_worker(void **state)
+{
+	uint64_t direct_packets;
+	uint32_t n;
+
+	assert_int_equal(lane_init(&front_end, TEST_LANES - 1), 0);
+	memset((void *)&direct, 0, sizeof(direct));
+	rig_workers(2, 0, false);
+	rig_ring_open(0);
+	n = send_one_by_one(add_one, rig_ring->queue, ITEMS / 5, 3);
+	direct_packets = count_get(&direct.packets);
+	print_message("          %lu of %u items delivered at once, %lu woke a worker\n", (unsigned long)direct_packets,
+		      n, (unsigned long)count_get(&rig_ring->interrupts));
+	assert_true(direct_packets > n / 100);
+	assert_true(direct_packets < n);
+	assert_int_equal(count_get(&rig_ring->queue->packets), n);
+	assert_int_equal(count_get(&processors[0]->packets) + count_get(&processors[1]->packets), n - direct_packets);
+	rig_ring_close();
+	rig_workers_stop();
+	lane_fini(&front_end);
 }
 
 /* Under load it naps instead of arming: bursts get fuller, and nothing is lost or waits. */
@@ -270,6 +310,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(no_wake_up_is_lost),
 		TEST(no_wake_up_is_lost_while_the_queue_moves),
+		TEST(a_front_end_delivers_what_would_wake_the_worker),
 		TEST(a_flood_is_taken_in_bursts),
 		TEST(a_polling_processor_never_sleeps),
 		TEST(a_descriptor_wakes_its_worker_wherever_it_moves),

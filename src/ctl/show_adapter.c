@@ -133,9 +133,10 @@ adapter_show(void *ctx, const json_t *params, json_t **result, struct err *err)
 	a = hs != NULL ? hs->adapter : NULL;
 	n = vmq_usable(is, usable);
 	*result = adapter_row(is, hs);
-	more = json_pack("{s:s?, s:b, s:o, s:o, s:i, s:b}", "driver", driver(a), "front_end_thread",
-			 a != NULL && a->frontend.threaded, "front_end_percent", front_end_percent(a), "base_processor",
-			 n > 0 ? json_integer(usable[0]) : json_null(), "max_processors", (int)n, "dynamic",
-			 is->dynamic);
+	more = json_pack("{s:s?, s:b, s:o, s:I, s:o, s:i, s:b}", "driver", driver(a), "front_end_thread",
+			 a != NULL && a->frontend.threaded, "front_end_percent", front_end_percent(a),
+			 "front_end_packets", a != NULL ? (json_int_t)count_get(&a->frontend.direct.packets) : 0,
+			 "base_processor", n > 0 ? json_integer(usable[0]) : json_null(), "max_processors", (int)n,
+			 "dynamic", is->dynamic);
 	return result_join(result, more, err);
 }

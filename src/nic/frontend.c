@@ -68,6 +68,14 @@ count_held(struct frontend *fe, const struct rxplan *plan)
 		fe->held += rxring_held(plan->ring[i]);
 }
 
+/* Sees to it that what was added to r goes on. Inline there is nobody else who could. */
+static void
+go_on(struct frontend *fe, struct rxring *r)
+{
+	if (!fe->threaded || !direct_deliver(&fe->direct, &fe->lane, r))
+		rxring_kick(r);
+}
+
 /* Hands the frames of one ring over, in order; mbufs of other rings stay. */
 static void
 put_ring(struct frontend *fe, const struct lane *lane, struct rxring *r, struct rte_mbuf **mbufs, uint16_t *slot,
@@ -83,8 +91,10 @@ put_ring(struct frontend *fe, const struct lane *lane, struct rxring *r, struct 
 		mine[k++] = mbufs[i];
 		slot[i] = UINT16_MAX;
 	}
-	put = rxring_put(r, mine, RTE_MIN(k, room_for(fe, r)));
+	put = rxring_add(r, mine, RTE_MIN(k, room_for(fe, r)));
 	fe->held += put;
+	if (put > 0)
+		go_on(fe, r);
 	for (; put < k; put++)
 		count_full(fe, r, lane, mine[put]);
 }

@@ -8,6 +8,7 @@
  */
 #include <pthread.h>
 
+#include "nic/direct.h"
 #include "nic/lane.h"
 #include "nic/rxmap.h"
 #include "nic/rxring.h"
@@ -41,6 +42,7 @@ struct frontend {
 
 	/* Written by: the lane that polls. */
 	counter packets, bursts, wakeups;
+	struct direct direct;
 	unsigned held;    /* frames in the rings of the plan, at most */
 	uint64_t held_at; /* cycles: when they were counted; those put in since are added */
 };

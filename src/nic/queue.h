@@ -33,7 +33,7 @@ struct queue {
 	_Atomic uint32_t owner; /* processor << 1 | busy */
 	struct source *_Atomic source[QUEUE_SOURCES];
 
-	/* Written by: the owning worker. */
+	/* Written by: the owning worker; packets, bytes and drops by a front end in its place, which has marked it busy (direct.h). */
 	counter worked; /* cycles: when it last had a packet; it stays hot for a while after */
 	_Atomic uint64_t
 		stuck; /* one more than its packets when queue_look_at_all found it cold with work in memory; else 0 */
@@ -93,7 +93,7 @@ queue_processor(const struct queue *q)
 	return atomic_load_explicit((_Atomic uint32_t *)(uintptr_t)&q->owner, memory_order_acquire) >> 1;
 }
 
-/* Worker of processor p: marks q busy. False when it is not p's: leave it alone. */
+/* Worker of processor p, or who stands in for it (direct.h): marks q busy. False when it is not p's: leave it alone. */
 static inline bool
 queue_enter(struct queue *q, unsigned p)
 {

@@ -34,7 +34,12 @@ struct rxring *rxring_new(const char *name, struct queue *queue, struct vport *v
 /* Frees r and the frames still in it; the number of those goes to *lost (NULL: do not care). No lane may use it any more. Control. */
 void rxring_free(struct rxring *r, unsigned *lost);
 
-/* Puts mbufs[0..n) in; returns how many found room, the rest stay the caller's. Wakes the processor. Front end. */
+/*
+ * Adds mbufs[0..n); returns how many found room, the rest stay the caller's. When there are any, they lie there until
+ * rxring_kick has told the processor. put: both. Front end.
+ */
+unsigned rxring_add(struct rxring *r, struct rte_mbuf **mbufs, unsigned n);
+void rxring_kick(struct rxring *r);
 unsigned rxring_put(struct rxring *r, struct rte_mbuf **mbufs, unsigned n);
 
 /* Frames in it, or taken and not delivered yet; at most, since the consumer goes on. Front end. */
