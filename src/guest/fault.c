@@ -19,6 +19,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#define PIECE ((uintptr_t)2 << 20) /* the smaller huge page of x86-64 */
+
 struct slot {
 	_Atomic uintptr_t base;
 	_Atomic size_t len;
@@ -27,6 +29,7 @@ struct slot {
 
 static struct slot slots[FAULT_MAPPINGS_MAX];
 static _Atomic int n_slots; /* all beyond were never used */
+static int first_free;      /* all below are taken; control's */
 static struct sigaction before;
 static bool installed;
 
@@ -59,6 +62,30 @@ pass_on(int number, siginfo_t *info, void *context)
 	}
 }
 
+static bool
+map_zeros(uintptr_t from, size_t len)
+{
+	return mmap((void *)from, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
+		    -1, 0) != MAP_FAILED;
+}
+
+/*
+ * Zeros over the whole mapping; where that is more than we may have (strict overcommit, RLIMIT_DATA) over the piece that was
+ * touched: a huge page, which is as little as can be cut out of a mapping of them.
+ */
+static bool
+replace(const struct slot *s, uintptr_t touched)
+{
+	uintptr_t base = atomic_load(&s->base), from = touched & ~(PIECE - 1);
+	size_t len = atomic_load(&s->len);
+
+	if (map_zeros(base, len))
+		return true;
+	if (from < base)
+		from = base;
+	return map_zeros(from, base + len - from < PIECE ? base + len - from : PIECE - from % PIECE);
+}
+
 static void
 on_sigbus(int number, siginfo_t *info, void *context)
 {
@@ -66,8 +93,7 @@ on_sigbus(int number, siginfo_t *info, void *context)
 	struct slot *s = info->si_code > 0 ? slot_of((uintptr_t)info->si_addr) : NULL;
 	int saved = errno;
 
-	if (s == NULL || mmap((void *)atomic_load(&s->base), atomic_load(&s->len), PROT_READ | PROT_WRITE,
-			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
+	if (s == NULL || !replace(s, (uintptr_t)info->si_addr))
 		pass_on(number, info, context);
 	else
 		atomic_store_explicit(&s->dead, true, memory_order_release);
@@ -90,9 +116,10 @@ fault_add(void *base, size_t len)
 {
 	int n = atomic_load(&n_slots);
 
-	for (int i = 0; i < FAULT_MAPPINGS_MAX; i++) {
+	for (int i = first_free; i < FAULT_MAPPINGS_MAX; i++) {
 		if (i < n && atomic_load(&slots[i].base) != 0)
 			continue;
+		first_free = i + 1;
 		atomic_store(&slots[i].len, len);
 		atomic_store(&slots[i].dead, false);
 		/* Release: len is seen with it; partner: the acquire in slot_of. */
@@ -108,6 +135,8 @@ void
 fault_remove(int slot)
 {
 	atomic_store(&slots[slot].base, 0);
+	if (slot < first_free)
+		first_free = slot;
 }
 
 bool

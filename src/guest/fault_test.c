@@ -25,6 +25,7 @@ take_sigbus(void)
 
 struct copier {
 	struct guest_mem *mem;
+	uint64_t to; /* where this one writes */
 	_Atomic uint64_t rounds;
 	_Atomic bool stop;
 };
@@ -33,11 +34,9 @@ static void *
 copy_on_and_on(void *arg)
 {
 	struct copier *c = arg;
-	static uint8_t to[MIB];
 
 	while (!atomic_load(&c->stop)) {
-		memcpy(to, c->mem->region[0].va + MIB, sizeof(to));
-		memcpy(c->mem->region[0].va + 2 * MIB, to, sizeof(to));
+		memcpy(c->mem->region[0].va + c->to, c->mem->region[0].va + MIB, MIB);
 		atomic_fetch_add(&c->rounds, 1);
 	}
 	return NULL;
@@ -57,27 +56,30 @@ static void
 a_copy_goes_on_while_the_file_shrinks(void **state)
 {
 	int fd = memory(4 * MIB), other = memory(MIB);
-	struct guest_mem *healthy = with(NULL, 0, MIB, 0, 0, other);
-	struct copier c = { .mem = with(NULL, 0, 4 * MIB, 0, 0, fd) };
+	struct guest_mem *healthy = with(NULL, 0, MIB, 0, 0, other), *mem = with(NULL, 0, 4 * MIB, 0, 0, fd);
+	struct copier c[2] = { { .mem = mem, .to = 2 * MIB }, { .mem = mem, .to = 3 * MIB } };
 	pthread_t threads[2];
 
 	take_sigbus();
 	for (unsigned i = 0; i < 2; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, copy_on_and_on, &c), 0);
-	wait_for_rounds(&c, 10);
-	assert_false(guest_mem_is_dead(c.mem));
+		assert_int_equal(pthread_create(&threads[i], NULL, copy_on_and_on, &c[i]), 0);
+	for (unsigned i = 0; i < 2; i++)
+		wait_for_rounds(&c[i], 10);
+	assert_false(guest_mem_is_dead(mem));
 	assert_int_equal(ftruncate(fd, PAGE), 0);
-	wait_for_rounds(&c, 10);
-	assert_true(guest_mem_is_dead(c.mem));
-	assert_int_equal(c.mem->region[0].va[3 * MIB], 0);
+	for (unsigned i = 0; i < 2; i++)
+		wait_for_rounds(&c[i], 10);
+	assert_true(guest_mem_is_dead(mem));
 	/* It stays so, whatever the front end does now, and is a matter of this memory alone. */
 	assert_int_equal(ftruncate(fd, 4 * MIB), 0);
-	assert_true(guest_mem_is_dead(c.mem));
+	assert_true(guest_mem_is_dead(mem));
 	assert_false(guest_mem_is_dead(healthy));
-	atomic_store(&c.stop, true);
-	for (unsigned i = 0; i < 2; i++)
+	for (unsigned i = 0; i < 2; i++) {
+		atomic_store(&c[i].stop, true);
 		pthread_join(threads[i], NULL);
-	guest_mem_free(c.mem);
+	}
+	assert_int_equal(mem->region[0].va[3 * MIB], 0);
+	guest_mem_free(mem);
 	guest_mem_free(healthy);
 	assert_int_equal(mappings(), 0);
 	close(fd);
