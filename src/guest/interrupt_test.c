@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -28,6 +29,33 @@ each_interrupt_counts(void **state)
 	for (unsigned i = 0; i < 1000; i++)
 		assert_int_equal(interrupt_send(fd), 0);
 	assert_int_equal(take(fd), 1000);
+	interrupt_fini();
+	close(fd);
+}
+
+static void *
+send_some(void *arg)
+{
+	int fd = *(int *)arg;
+
+	for (unsigned i = 0; i < 1000; i++)
+		assert_int_equal(interrupt_send(fd), 0);
+	interrupt_thread_fini();
+	return NULL;
+}
+
+static void
+threads_send_side_by_side(void **state)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	pthread_t thread[4];
+
+	assert_int_equal(interrupt_init(), 0);
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, send_some, &fd), 0);
+	for (unsigned i = 0; i < 4; i++)
+		pthread_join(thread[i], NULL);
+	assert_int_equal(take(fd), 4000);
 	interrupt_fini();
 	close(fd);
 }
@@ -71,6 +99,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_interrupt_counts),
+		cmocka_unit_test(threads_send_side_by_side),
 		cmocka_unit_test(a_full_counter_makes_nobody_wait),
 		cmocka_unit_test(other_descriptors_are_no_eventfds),
 	};

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guest/interrupt.h"
 #include "guest/test_rings.h"
 #include "nic/test_eal.h"
 
@@ -41,7 +42,8 @@ static uint32_t header_len; /* as negotiated */
 int
 rings_group_start(void **state)
 {
-	if (test_eal_start(state) != 0 || vport_init(&rings_vport, "vm1") < 0 || lane_init(&rings_lane, 0) < 0)
+	if (test_eal_start(state) != 0 || interrupt_init() < 0 || vport_init(&rings_vport, "vm1") < 0 ||
+	    lane_init(&rings_lane, 0) < 0)
 		return -1;
 	return vuser_mem_open(&rings_mem, RINGS_MEMORY, VUSER_GPA, false);
 }
@@ -52,6 +54,7 @@ rings_group_end(void **state)
 	vuser_mem_close(&rings_mem);
 	lane_fini(&rings_lane);
 	vport_fini(&rings_vport);
+	interrupt_fini();
 	return 0;
 }
 

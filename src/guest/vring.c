@@ -2,10 +2,8 @@
 #include "guest/vring.h"
 
 #include <string.h>
-#include <unistd.h>
 
-#include <rte_byteorder.h>
-
+#include "guest/interrupt.h"
 #include "guest/vring_chain.h"
 
 const char *
@@ -254,13 +252,10 @@ void
 vring_call(struct vring *r)
 {
 	int fd = atomic_load_explicit(&r->call_fd, memory_order_acquire);
-	uint64_t one = 1;
 
 	if (fd < 0)
 		return;
 	/* Not count_add: several lanes interrupt for one receive ring, each when it has let go of the lock. */
 	atomic_fetch_add_explicit(&r->interrupts, 1, memory_order_relaxed);
-	/* EAGAIN: the counter is as full as can be, so the guest has an interrupt to come. */
-	if (write(fd, &one, sizeof(one)) < 0)
-		return;
+	interrupt_send(fd);
 }

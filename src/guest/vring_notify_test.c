@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <fcntl.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -203,15 +204,18 @@ a_ring_without_a_descriptor_interrupts_nobody(void **state)
 	close(other);
 }
 
-/* A guest may fill the counter of its own eventfd: that must not stop the lane. */
+/* A front end may fill the counter of its eventfd and have writes to it block: that must not stop the lane. */
 static void
 a_full_eventfd_stops_nobody(void **state)
 {
 	assert_int_equal(eventfd_write(rings_tx.call_fd, UINT64_MAX - 1), 0);
+	assert_int_equal(fcntl(rings_tx.call_fd, F_SETFL, 0), 0);
 	vuser_calls_on(&rings_tx);
+	alarm(10);
 	send_one();
 	take_and_give(1);
-	assert_int_equal(vuser_called(&rings_tx), UINT64_MAX - 1);
+	alarm(0);
+	assert_true(vuser_called(&rings_tx) >= UINT64_MAX - 1);
 }
 
 static void
