@@ -21,9 +21,8 @@
 #define LOOK_NS 150      /* between two looks at a ring */
 #define PATIENCE_NS 3000 /* after which less than LEAST is taken */
 #define WARM_MS 500
-#define STALL_MS \
-	1000         /* nothing came for so long: what is under way is lost. Longer than a switch may be off its CPU. */
-#define DRAIN_MS 200 /* at the end */
+#define STALL_MS 1000 /* what is under way is lost then; longer than a switch may be off its CPU */
+#define DRAIN_MS 200  /* at the end */
 
 enum mode { BOUNCE, ONEWAY, BOTH };
 
@@ -34,8 +33,9 @@ struct way {
 	struct vmpool pool;
 	uint64_t head[HEAD / sizeof(uint64_t)];
 	uint64_t sent, received, foreign;
-	uint64_t scheduled;             /* paced: packets whose time has come */
-	uint64_t look, served, arrived; /* when to look again, when served, when something came last; cycles */
+	uint64_t scheduled;    /* paced: packets whose time has come */
+	uint64_t look, served; /* when to look again, when served; cycles */
+	struct vmwait wait;    /* for anything to come */
 };
 
 struct bounce {
@@ -188,7 +188,8 @@ step_way(const struct vmpair *p, const struct bounce *b, struct way *w, uint64_t
 
 	if (is_worth(b, w, now)) {
 		n = b->mode == BOUNCE ? bounce(p, b, w) : absorb(p, b, w);
-		w->served = w->arrived = now;
+		w->served = now;
+		vmwait_renew(&w->wait);
 	}
 	if (b->mode == BOUNCE)
 		return n;
@@ -203,7 +204,8 @@ begin(struct bounce *b, struct way *w)
 		if (n == 0)
 			break;
 	}
-	w->look = w->served = w->arrived = vmpair_cycles();
+	w->look = w->served = vmpair_cycles();
+	w->wait = vmwait_begin(b->stall, w->look);
 }
 
 /* Runs for ms, or until a signal. */
@@ -221,7 +223,7 @@ run(const struct vmpair *p, struct bounce *b, uint64_t ms)
 			if (n > 0)
 				b->busy += after - now;
 			now = after;
-			if (b->mode == BOUNCE && now - w->arrived > b->stall) {
+			if (vmwait_is_over(&w->wait, now) && b->mode == BOUNCE) {
 				b->stalls++;
 				begin(b, w);
 			}
@@ -233,12 +235,12 @@ run(const struct vmpair *p, struct bounce *b, uint64_t ms)
 static void
 finish(const struct vmpair *p, struct bounce *b)
 {
-	uint64_t last = vmpair_cycles(), drain = DRAIN_MS * p->cycles_per_s / 1000;
+	struct vmwait wait = vmwait_begin(DRAIN_MS * p->cycles_per_s / 1000, vmpair_cycles());
 
-	while (vmpair_cycles() - last < drain) {
+	while (!vmwait_is_over(&wait, vmpair_cycles())) {
 		for (unsigned i = 0; i < b->n_ways; i++)
 			if (absorb(p, b, &b->way[i]) > 0)
-				last = vmpair_cycles();
+				vmwait_renew(&wait);
 	}
 }
 
@@ -357,6 +359,8 @@ main(int argc, char **argv)
 	finish(&p, &b);
 	report(&p, &b, packets, (double)(ended - began) / (double)p.cycles_per_s,
 	       (double)busy / (double)(ended - began));
+	for (unsigned i = 0; i < b.n_ways; i++)
+		vmpool_fini(&b.way[i].pool);
 	vmpair_close(&p);
 	return 0;
 }

@@ -20,8 +20,8 @@
 #define FRAME (HEADERS + PAYLOAD)
 #define BUFFERS_MAX 1024 /* of one frame: 64 KiB in buffers of 64 bytes */
 #define SAMPLE 64
-#define STALL_MS 100
-#define PATTERN 251 /* the longest prime period in a byte: a shift by any power of two shows */
+#define STALL_MS 1000 /* longer than a switch may be off its CPU */
+#define PATTERN 251   /* the longest prime period in a byte: a shift by any power of two shows */
 #define FEATURES                                                                                        \
 	(1ull << VIRTIO_NET_F_CSUM | 1ull << VIRTIO_NET_F_GUEST_CSUM | 1ull << VIRTIO_NET_F_HOST_TSO4 | \
 	 1ull << VIRTIO_NET_F_GUEST_TSO4 | 1ull << VIRTIO_NET_F_MRG_RXBUF)
@@ -140,22 +140,23 @@ send_some(struct lso *l, unsigned long n)
 static double
 run(const struct vmpair *p, struct lso *l)
 {
-	uint64_t began = vmpair_cycles(), now = began, last = began, ended = 0,
-		 end = began + p->seconds * p->cycles_per_s;
-	uint64_t stall = STALL_MS * p->cycles_per_s / 1000;
+	uint64_t began = vmpair_cycles(), now = began, ended = 0, end = began + p->seconds * p->cycles_per_s;
+	struct vmwait wait = vmwait_begin(STALL_MS * p->cycles_per_s / 1000, began);
 
 	for (;; now = vmpair_cycles()) {
 		uint64_t base = l->received + l->cut + l->given_up;
 
-		if (ended == 0 && (now >= end || vmpair_stopped))
+		if (ended == 0 && (now >= end || vmpair_stopped)) {
 			ended = now;
-		if (receive(p, l))
-			last = now;
-		else if (now - last > stall && ended != 0)
-			break;
-		else if (now - last > stall) {
+			vmwait_renew(&wait);
+		}
+		if (receive(p, l)) {
+			vmwait_renew(&wait);
+		} else if (vmwait_is_over(&wait, now)) {
+			if (ended != 0)
+				break;
 			l->given_up += l->sent - base;
-			last = now;
+			vmwait_renew(&wait);
 		}
 		if (ended == 0 && l->sent < base + l->in_flight)
 			send_some(l, base + l->in_flight - l->sent);
@@ -230,6 +231,7 @@ main(int argc, char **argv)
 	       seconds, (double)l.bytes / seconds / 1e9, (double)l.received / seconds, l.sent, l.received,
 	       l.sent > l.received + l.cut ? l.sent - l.received - l.cut : 0, l.cut, l.gso_changed, l.reordered,
 	       l.sampled, l.corrupt, l.foreign);
+	vmpool_fini(&l.pool);
 	vmpair_close(&p);
 	return 0;
 }

@@ -73,6 +73,36 @@ struct vmframe vmpair_way(const struct vmpair *p, unsigned way, unsigned flow, u
 /* The first fields of the JSON object: "pair":{...}, with what was negotiated. */
 void vmpair_print(const struct vmpair *p);
 
+/*
+ * A wait that only our own running time uses up: who was off its CPU has not looked, and may find everything there. A step counts
+ * for 1/64 of the wait at most. All in cycles.
+ */
+struct vmwait {
+	uint64_t full, left, last;
+};
+
+static inline struct vmwait
+vmwait_begin(uint64_t full, uint64_t now)
+{
+	return (struct vmwait){ full, full, now };
+}
+
+static inline void
+vmwait_renew(struct vmwait *w)
+{
+	w->left = w->full;
+}
+
+static inline bool
+vmwait_is_over(struct vmwait *w, uint64_t now)
+{
+	uint64_t step = now - w->last < w->full / 64 ? now - w->last : w->full / 64;
+
+	w->last = now;
+	w->left -= step < w->left ? step : w->left;
+	return w->left == 0;
+}
+
 static inline uint64_t
 vmpair_ns(void)
 {

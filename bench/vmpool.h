@@ -15,7 +15,7 @@ struct vmpool {
 	uint32_t taken, given; /* counted; they wrap */
 };
 
-/* Makes an empty pool with room for n; ends the program without memory. Lives until the program ends. */
+/* Makes an empty pool with room for n; ends the program without memory. */
 static inline void
 vmpool_init(struct vmpool *pool, uint32_t n)
 {
@@ -26,6 +26,13 @@ vmpool_init(struct vmpool *pool, uint32_t n)
 	*pool = (struct vmpool){ .token = calloc(room, sizeof(*pool->token)), .mask = room - 1 };
 	if (pool->token == NULL)
 		bench_fail("a pool of buffers", ENOMEM);
+}
+
+static inline void
+vmpool_fini(struct vmpool *pool)
+{
+	free(pool->token);
+	*pool = (struct vmpool){ 0 };
 }
 
 static inline uint32_t

@@ -20,7 +20,7 @@
 #define LEAST 16         /* packets that are sent at once, unless they are the last of a window */
 #define GAP_NS 10000     /* below this arrivals are one burst */
 #define GAPS_MAX 1000000 /* 16 MB; more are counted, not kept */
-#define STALL_MS 200
+#define STALL_MS 1000    /* longer than a switch may be off its CPU */
 #define NS_PER_MS 1000000ull
 
 struct flow {
@@ -41,9 +41,10 @@ struct seq {
 
 	struct flow *flow; /* a flow for each queue */
 	uint64_t foreign, stalls, not_sent;
-	uint64_t arrived;    /* when packets came last, cycles */
-	uint64_t longest;    /* gap, cycles */
-	uint64_t stall, gap; /* cycles */
+	uint64_t arrived;   /* when packets came last, cycles */
+	uint64_t longest;   /* gap, cycles */
+	uint64_t gap;       /* GAP_NS, cycles */
+	struct vmwait wait; /* for anything to come */
 	struct gap *gaps;
 	size_t n_gaps, lost_gaps;
 };
@@ -117,6 +118,7 @@ receive_all(struct vmpair *p, struct seq *s)
 	if (s->arrived != 0 && now - s->arrived >= s->gap)
 		take_gap(p, s, now - s->arrived);
 	s->arrived = now;
+	vmwait_renew(&s->wait);
 }
 
 /* ---- sending ---- */
@@ -158,10 +160,10 @@ fill_window(const struct seq *s, struct flow *f)
 }
 
 static void
-give_up(const struct vmpair *p, struct seq *s, uint64_t now)
+give_up(const struct vmpair *p, struct seq *s)
 {
 	s->stalls++;
-	s->arrived = now;
+	vmwait_renew(&s->wait);
 	for (unsigned i = 0; i < p->queues; i++)
 		s->flow[i].base = s->flow[i].sent;
 }
@@ -174,20 +176,22 @@ run(struct vmpair *p, struct seq *s)
 	double pace = s->rate_mpps * 1e6 / (double)p->cycles_per_s;
 
 	s->arrived = began;
+	s->wait = vmwait_begin(STALL_MS * p->cycles_per_s / 1000, began);
 	for (unsigned i = 0; now < end && !vmpair_stopped; now = vmpair_cycles(), i = (i + 1) % (unsigned)p->queues) {
 		uint64_t due = (uint64_t)((double)(now - began) * pace) - scheduled;
 
 		receive_all(p, s);
 		if (pace == 0) {
 			fill_window(s, &s->flow[i]);
-			if (now > s->arrived && now - s->arrived > s->stall)
-				give_up(p, s, now);
+			if (vmwait_is_over(&s->wait, now))
+				give_up(p, s);
 		} else if (due >= LEAST) {
 			s->not_sent += due - send_numbers(s, &s->flow[i], due);
 			scheduled += due;
 		}
 	}
-	for (s->arrived = end = now; vmpair_cycles() - s->arrived < s->stall;)
+	end = now;
+	for (vmwait_renew(&s->wait); !vmwait_is_over(&s->wait, vmpair_cycles());)
 		receive_all(p, s);
 	return (double)(end - began) / (double)p->cycles_per_s;
 }
@@ -222,7 +226,6 @@ set_up(struct vmpair *p, struct seq *s)
 			vmpool_give(&f->pool, (uintptr_t)frame);
 		}
 	}
-	s->stall = STALL_MS * p->cycles_per_s / 1000;
 	s->gap = GAP_NS * p->cycles_per_s / VM_NS_PER_S;
 }
 
@@ -288,8 +291,10 @@ main(int argc, char **argv)
 	seconds = run(&p, &s);
 	write_gaps(&s);
 	report(&p, &s, seconds);
-	free(s.gaps);
+	for (unsigned i = 0; i < p.queues; i++)
+		vmpool_fini(&s.flow[i].pool);
 	free(s.flow);
+	free(s.gaps);
 	vmpair_close(&p);
 	return 0;
 }
