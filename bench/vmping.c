@@ -2,8 +2,11 @@
  * vmping.c - the time of one small frame from vhost-user device A to B and back, one under way.
  *
  * Both ends are polled here, so the time is that of what stands between, twice, and of the kicks that it asks for. With
- * --interval-ms there is silence before each frame: the first one after it finds everything asleep that sleeps.
+ * --interval-ms there is silence before each frame: the first one after it finds everything asleep that sleeps. With --sleep
+ * the receiver does, too, until the device interrupts it, and the time is that of the way there alone: the way back would find
+ * everything awake.
  */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,11 +15,12 @@
 
 #define SIZE 64
 #define WARM 100 /* round trips that are not counted; none with --interval-ms, where each is as cold as the first */
-#define PATIENCE_MS 100
+#define PATIENCE_MS 1000 /* longer than a switch may be off its CPU */
 #define COUNT_MAX 10000000
 
 struct ping {
 	unsigned long count, interval_ms;
+	bool sleeps;
 
 	uint8_t *frame[2];
 	uint32_t *ns; /* of each round trip */
@@ -39,13 +43,36 @@ send_frame(struct vmpair *p, struct ping *g, unsigned way)
 	vuser_flush(tx);
 }
 
-/* Polls until the frame comes, or until end_ns. */
+/* Until a queue of the receiver has a frame, or end_ns. Returns whether there is one. */
+static bool
+sleep_until_called(struct vmpair *p, unsigned way, uint64_t end_ns)
+{
+	struct pollfd fds[VUSER_PAIRS_MAX];
+	uint64_t now = vmpair_ns();
+	bool called = false;
+
+	for (unsigned q = 0; q < p->queues; q++) {
+		struct vuser_queue *rx = vmpair_rx(p, way, q);
+
+		fds[q] = (struct pollfd){ .fd = rx->call_fd, .events = POLLIN };
+		called |= vuser_calls_on(rx);
+	}
+	if (!called && now < end_ns)
+		called = poll(fds, (nfds_t)p->queues, 1 + (int)((end_ns - now) / 1000000)) > 0;
+	for (unsigned q = 0; q < p->queues; q++)
+		vuser_called(vmpair_rx(p, way, q));
+	return called;
+}
+
+/* Waits until the frame comes, or until end_ns. */
 static bool
 await_frame(struct vmpair *p, struct ping *g, unsigned way, uint64_t end_ns)
 {
 	bool come = false;
 
 	while (!come && vmpair_ns() < end_ns) {
+		if (g->sleeps && !sleep_until_called(p, way, end_ns))
+			break;
 		for (unsigned q = 0; q < p->queues; q++) {
 			struct vuser_queue *rx = vmpair_rx(p, way, q);
 			struct vuser_done done;
@@ -65,7 +92,7 @@ await_frame(struct vmpair *p, struct ping *g, unsigned way, uint64_t end_ns)
 	return come;
 }
 
-/* Returns the time there and back in ns, 0 when a frame was lost. */
+/* Returns the time there and back in ns, or there alone; 0 when a frame was lost. */
 static uint64_t
 round_trip(struct vmpair *p, struct ping *g)
 {
@@ -75,6 +102,8 @@ round_trip(struct vmpair *p, struct ping *g)
 	send_frame(p, g, 0);
 	if (!await_frame(p, g, 0, end))
 		return 0;
+	if (g->sleeps)
+		return vmpair_ns() - began;
 	send_frame(p, g, 1);
 	return await_frame(p, g, 1, end) ? vmpair_ns() - began : 0;
 }
@@ -128,6 +157,7 @@ percentile(const struct ping *g, double percent)
 static const struct option_row rows[] = {
 	{ "count", OPTION_NUMBER, AT(count), 1, COUNT_MAX, "N", "round trips at most" },
 	{ "interval-ms", OPTION_NUMBER, AT(interval_ms), 0, 10000, "MS", "silence before each" },
+	{ "sleep", OPTION_FLAG, AT(sleeps), 0, 0, NULL, "the receiver sleeps; only the way there counts" },
 	{ NULL },
 };
 #undef AT
@@ -156,7 +186,7 @@ main(int argc, char **argv)
 	vmpair_prime(&p);
 	run(&p, &g);
 	qsort(g.ns, g.n, sizeof(*g.ns), by_time);
-	printf("{\"interval_ms\":%lu,", g.interval_ms);
+	printf("{\"interval_ms\":%lu,\"sleep\":%s,", g.interval_ms, g.sleeps ? "true" : "false");
 	vmpair_print(&p);
 	printf(",\"count\":%lu,\"lost\":%lu,\"min_us\":%.2f,\"p50_us\":%.2f,\"p90_us\":%.2f,\"p99_us\":%.2f,\"p999_"
 	       "us\":%.2f,"
