@@ -51,6 +51,7 @@ struct bounce {
 	unsigned least;                 /* packets worth a look */
 	uint64_t look, patience, stall; /* cycles */
 	uint64_t busy;                  /* cycles that were spent on packets */
+	uint64_t longest;               /* step, cycles: how long the program was off its CPU at most */
 	uint64_t stalls;
 	struct way way[2];
 };
@@ -174,11 +175,14 @@ static unsigned
 send_due(const struct bounce *b, struct way *w, uint64_t now)
 {
 	uint64_t packets = (now - b->began) / b->cycles_per_packet - w->scheduled;
+	unsigned sent = 0;
 
 	if (packets < LEAST)
 		return 0;
 	w->scheduled += packets;
-	return emit(b, w, packets < VM_BATCH ? (unsigned)packets : VM_BATCH);
+	for (unsigned n = 1; n > 0 && packets > 0; packets -= n, sent += n)
+		n = emit(b, w, packets < VM_BATCH ? (unsigned)packets : VM_BATCH);
+	return sent;
 }
 
 static unsigned
@@ -222,6 +226,8 @@ run(const struct vmpair *p, struct bounce *b, uint64_t ms)
 
 			if (n > 0)
 				b->busy += after - now;
+			if (after - now > b->longest)
+				b->longest = after - now;
 			now = after;
 			if (vmwait_is_over(&w->wait, now) && b->mode == BOUNCE) {
 				b->stalls++;
@@ -313,11 +319,12 @@ report(const struct vmpair *p, const struct bounce *b, uint64_t packets, double 
 	vmpair_print(p);
 	printf(",\"seconds\":%.3f,\"mpps\":%.3f,\"gbps\":%.2f,\"load_busy_percent\":%.1f,\"load_cycles_per_packet\":%."
 	       "0f,\"sent\":%lu,"
-	       "\"received\":%lu,\"lost\":%lu,\"not_sent\":%lu,\"stalls\":%lu,\"foreign\":%lu}\n",
+	       "\"received\":%lu,\"lost\":%lu,\"not_sent\":%lu,\"stalls\":%lu,\"foreign\":%lu,\"load_absent_us\":%.0f}"
+	       "\n",
 	       seconds, (double)packets / seconds / 1e6, (double)packets * (double)b->size * 8 / seconds / 1e9,
 	       100 * busy, packets > 0 ? busy * seconds * (double)p->cycles_per_s / (double)packets : 0, sent, received,
 	       sent > received ? sent - received : 0, scheduled > sent ? scheduled - sent : 0, b->stalls,
-	       b->way[0].foreign + b->way[1].foreign);
+	       b->way[0].foreign + b->way[1].foreign, (double)b->longest * 1e6 / (double)p->cycles_per_s);
 }
 
 #define AT(field) offsetof(struct bounce, field)

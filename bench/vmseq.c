@@ -186,8 +186,10 @@ run(struct vmpair *p, struct seq *s)
 			if (vmwait_is_over(&s->wait, now))
 				give_up(p, s);
 		} else if (due >= LEAST) {
-			s->not_sent += due - send_numbers(s, &s->flow[i], due);
 			scheduled += due;
+			for (unsigned n = 1; n > 0 && due > 0; due -= n)
+				n = send_numbers(s, &s->flow[i], due);
+			s->not_sent += due;
 		}
 	}
 	end = now;
