@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Plays the console blocks of a document on the host that ./run lays out, and says where the document is not so.
+"""Plays the console blocks of a document on the host that ./run lays out, and says where the document is not so. Another of the
+examples runs there when the document says so: <!-- host: examples/vm-host.yaml -->.
 
 usage: unshare -m --propagation private tests/console.py [--record] DOCUMENT
 
@@ -22,19 +23,20 @@ from lab import BUILD, ROOT, Lab, LabError, call  # noqa: E402
 
 FOLDER = Path('/run/fairlead-run')
 COMMAND_S = 30
+HOST = re.compile(r'^<!-- host: (examples/[\w-]+\.yaml) -->$', re.M)
 BLOCK = re.compile(r'^```console\n(.*?)^```$', re.M | re.S)
 
 
 class Host:
     """The host of ./run: scripts/story, Story.build_host."""
 
-    def __init__(self):
+    def __init__(self, config):
         call(['mount', '-t', 'tmpfs', 'none', '/run'])
         self.lab = Lab('fl', FOLDER)
         for name in ('host', 'dc', 'vm1', 'vm2', 'vm3'):
             self.lab.netns(name)
         self.lab.wire('flhost', 'flwire0', 'fldc', 'fldc0', '10.77.0.100/24')
-        config = shutil.copy(ROOT / 'examples/converged-host.yaml', FOLDER / 'host.yaml')
+        config = shutil.copy(ROOT / config, FOLDER / 'host.yaml')
         daemon = self.lab.daemon('flhost', config)
         self.environment = {**os.environ, 'FAIRLEAD_RPC': str(daemon.rpc), 'PATH': f'{BUILD}:{os.environ["PATH"]}', 'LC_ALL': 'C.UTF-8'}
 
@@ -71,7 +73,7 @@ def shape(lines):
             found.append(' '.join(line.split()))
         elif line.strip() in ('', '...'):
             table = table and line != ''
-        elif not table and re.fullmatch(r'[a-z_]+: .*', line) and not line.startswith(('fairlead: ', 'hint: ')):
+        elif not table and re.fullmatch(r' *[a-z_]+: .*', line) and not line.lstrip().startswith(('fairlead: ', 'hint: ')):
             found.append(line.split(': ')[0])
         elif not table:
             found.append(re.sub(r'\b\d[\d,]*', 'N', line))
@@ -111,10 +113,12 @@ def play(text, host, record):
 
 def main():
     *options, document = sys.argv[1:]
-    host = Host()
+    text = Path(document).read_text()
+    other = HOST.search(text)
+    host = Host(other.group(1) if other else 'examples/converged-host.yaml')
     time.sleep(1)  # the kernel's own first frames
     try:
-        said = play(Path(document).read_text(), host, '--record' in options)
+        said = play(text, host, '--record' in options)
     finally:
         host.lab.close()
     print(*said, sep='\n')
