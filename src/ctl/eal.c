@@ -22,8 +22,11 @@
 #define BASE_MB 64
 #define ADAPTER_MB 32
 #define SPARE_ADAPTERS 3
-/* Two sockets with 1000 RPC clients each, and 1024 ports with 16 queues. */
-#define FILES_MAX 20480
+/*
+ * Two sockets with 1000 RPC clients each, and 1024 ports with 16 queue pairs: a TAP has a descriptor for each, a guest's NIC two
+ * eventfds for each ring, so 65536, and two sockets.
+ */
+#define FILES_MAX 73728
 
 /* libxdp tells at each start that there is no bpffs and what it does instead. Errors come back as errno. */
 static int
