@@ -114,8 +114,7 @@ vring_announce(struct vring *r, const uint8_t mac[6])
 /* Where a walk stands: in the ring's own table, or in an indirect one. */
 struct walk {
 	const struct vring_desc *table;
-	uint32_t n;    /* its entries */
-	uint32_t left; /* of them: how many the chain may still have */
+	uint32_t n; /* its entries */
 	bool indirect;
 };
 
@@ -136,7 +135,7 @@ enter_table(struct vring *r, const struct guest_mem *mem, struct walk *w, const 
 	if ((uintptr_t)va % 8 != 0)
 		return vring_break(r, VRING_FAULT_BAD_INDIRECT);
 	w->table = (const struct vring_desc *)va;
-	w->n = w->left = b->len / sizeof(struct vring_desc);
+	w->n = b->len / sizeof(struct vring_desc);
 	w->indirect = true;
 	return true;
 }
@@ -173,7 +172,7 @@ add_spans(struct vring *r, const struct guest_mem *mem, struct vring_buffer b, s
 bool
 vring_walk(struct vring *r, const struct guest_mem *mem, uint16_t head, uint16_t direction, struct vring_chain *out)
 {
-	struct walk w = { .table = r->desc, .n = r->size, .left = r->size };
+	struct walk w = { .table = r->desc, .n = r->size };
 	uint32_t at = head;
 
 	out->n = 0;
@@ -200,7 +199,7 @@ vring_walk(struct vring *r, const struct guest_mem *mem, uint16_t head, uint16_t
 		out->descs++;
 		if (!(b.flags & VRING_DESC_F_NEXT))
 			return true;
-		if (unlikely(--w.left == 0 || out->descs == VRING_CHAIN_MAX))
+		if (unlikely(out->descs == VRING_CHAIN_MAX))
 			return vring_break(r, VRING_FAULT_LOOP);
 		at = b.next;
 	}

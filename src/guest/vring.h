@@ -37,7 +37,7 @@
 	X(NONE, "none")                                                               \
 	X(INDEX_JUMPED, "the available index is more than the ring's size ahead")     \
 	X(BAD_HEAD, "a descriptor index is outside of the ring")                      \
-	X(LOOP, "a descriptor chain is longer than its table, or than 1024")          \
+	X(LOOP, "a descriptor chain is a loop, or longer than 1024")                  \
 	X(BAD_ADDRESS, "a buffer is not in the guest's memory")                       \
 	X(BAD_DIRECTION, "a buffer may not be read, or not written, as it has to be") \
 	X(BAD_INDIRECT, "an indirect table has no valid size, or is nested")
