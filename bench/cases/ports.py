@@ -9,7 +9,7 @@ GOAL = 1.1  # times the cycles
 PORTS = 1024
 STATIONS = 10000
 FDB = 65536  # a port may have a quarter
-WORDS = ['--size', 64, '--ring', 256, '--in-flight', 256, '--mbufs', 4096]
+WORDS = ['--size', 64, '--ring', 256, '--in-flight', 256]
 
 
 def crowd(namespace):

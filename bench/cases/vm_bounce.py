@@ -2,14 +2,14 @@
 from rig import ROUNDS, Bench, Row, spread
 from vmlab import PEERS, Fairlead, contenders, load_cpu, switch_cpu
 
-RING, IN_FLIGHT, MBUFS = 256, 256, 4096
+HOT = (256, 256, 1)  # ring, packets in flight each way, buffers (more if the rings need them): payload comes out of the second-level cache
 COLD = (1024, 1024, 16384)  # so many buffers that payload comes out of the third-level cache, or from memory
 
 
 class VmBounce:
     """A case: frames of one size against one peer. goals: of busy cycles and of the rate, as ratios."""
 
-    def __init__(self, case, size, peer, goal, rate_goal=None, shape=(RING, IN_FLIGHT, MBUFS)):
+    def __init__(self, case, size, peer, goal, rate_goal=None, shape=HOT):
         self.case, self.size, self.peer, self.goal, self.rate_goal, self.shape = case, size, peer, goal, rate_goal, shape
         self.HELP = f'{size}-byte frames between two guests on vhost-user ports; {peer}'
 
@@ -25,7 +25,7 @@ class VmBounce:
         return [Row(self.case, **spread(ours.values), unit='Mpps', busy_cycles=ours.busy(), busy_unit='cycles/packet', peer=peer.name,
                     peer_value=peer.value(), peer_busy_cycles=peer.busy(), ratio=ours.busy() / peer.busy(), goal=self.goal,
                     rate_ratio=ours.value() / peer.value(), rate_goal=self.rate_goal,
-                    note=f'switch on CPU {switch_cpu()}, guests on CPU {load_cpu()}; rings of {ring}, {mbufs} buffers').judge(rate_at_least=True)]
+                    note=f'switch on CPU {switch_cpu()}, guests on CPU {load_cpu()}; rings of {ring}{f", {mbufs} buffers" if mbufs > 1 else ""}').judge(rate_at_least=True)]
 
 
 class Several:
