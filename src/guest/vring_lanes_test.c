@@ -11,6 +11,7 @@
 
 #include "base/qsbr.h"
 #include "guest/test_rings.h"
+#include "pkt/admit.h"
 #include "pkt/build.h"
 #include "pkt/testframe.h"
 #include "pkt/wire.h"

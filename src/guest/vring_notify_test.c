@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "guest/test_rings.h"
+#include "pkt/admit.h"
 #include "pkt/build.h"
 #include "pkt/testframe.h"
 

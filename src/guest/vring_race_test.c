@@ -15,6 +15,7 @@
 #include <linux/virtio_net.h>
 
 #include "guest/test_rings.h"
+#include "pkt/admit.h"
 #include "pkt/build.h"
 #include "pkt/testframe.h"
 

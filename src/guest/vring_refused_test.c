@@ -7,6 +7,7 @@
 
 #include "guest/test_rings.h"
 #include "guest/vring_chain.h"
+#include "pkt/admit.h"
 
 #define LEN(a) (sizeof(a) / sizeof((a)[0]))
 

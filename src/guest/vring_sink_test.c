@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "guest/test_rings.h"
+#include "pkt/admit.h"
 #include "pkt/build.h"
 #include "pkt/testframe.h"
 

@@ -9,6 +9,7 @@
 
 #include "guest/test_rings.h"
 #include "nic/spread.h"
+#include "pkt/admit.h"
 #include "pkt/build.h"
 #include "pkt/testframe.h"
 #include "pkt/wire.h"

@@ -4,6 +4,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "pkt/admit.h"
+
 #define ETH_LEN 14
 #define IPV4_ADDRS 12 /* offset of source and destination, RFC 791, 3.1 */
 #define IPV6_ADDRS 8  /* RFC 8200, 3 */

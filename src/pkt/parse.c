@@ -10,6 +10,7 @@
 
 #include <netinet/in.h>
 
+#include "pkt/admit.h"
 #include "pkt/csum.h"
 #include "pkt/ip.h"
 #include "pkt/l4.h"

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pkt/admit.h"
 #include "pkt/pkt.h"
 #include "pkt/testframe.h"
 

@@ -125,31 +125,6 @@ pkt_view(struct pkt *pkt, const void *bytes, uint32_t len)
  */
 int pkt_parse(struct pkt *pkt, enum drop_reason *why);
 
-/* Reads the IP and L4 headers of a packet that pkt_admit let pass without. */
-void pkt_read_ip(struct pkt *pkt);
-
-/*
- * As pkt_parse, but a frame without tag that asks for nothing is let pass with its IP headers unread: most are only
- * forwarded. Who wants them calls pkt_read_ip unless ip_read.
- */
-static inline int
-pkt_admit(struct pkt *pkt, enum drop_reason *why)
-{
-	const uint8_t *type = &pkt->hdr[12]; /* behind the addresses */
-
-	if (pkt->hdr_len < 18 || (type[0] == 0x81 && type[1] == 0x00) || pkt->claim.csum || pkt->claim.csum_good ||
-	    pkt->claim.gso != PKT_GSO_NONE)
-		return pkt_parse(pkt, why);
-	pkt->vid = 0;
-	pkt->pcp = 0;
-	pkt->tagged = false;
-	pkt->ip_read = false;
-	pkt->csum = pkt->claim.unchecked ? PKT_CSUM_UNKNOWN : PKT_CSUM_NONE;
-	pkt->gso = PKT_GSO_NONE;
-	pkt->gso_ecn = false;
-	return 0;
-}
-
 /*
  * Finishes a checksum request (claim.csum) at any place inside a frame that lies in one writable buffer of ours
  * (a TAP read buffer), when pkt_parse says so. start counts from the start of the frame as it lies in memory, a tag

@@ -8,6 +8,7 @@
 
 #include <rte_branch_prediction.h>
 
+#include "pkt/admit.h"
 #include "pkt/build.h"
 #include "pkt/wire.h"
 #include "vsw/learn.h"

@@ -1,0 +1,32 @@
+#ifndef PKT_ADMIT_H
+#define PKT_ADMIT_H
+/*
+ * admit.h - letting packets pass with their IP headers unread. Workers only.
+ */
+#include "pkt/pkt.h"
+
+/* Reads the IP and L4 headers of a packet that pkt_admit let pass without. */
+void pkt_read_ip(struct pkt *pkt);
+
+/*
+ * As pkt_parse, but a frame without tag that asks for nothing is let pass with its IP headers unread: most are only
+ * forwarded. Who wants them calls pkt_read_ip unless ip_read.
+ */
+static inline int
+pkt_admit(struct pkt *pkt, enum drop_reason *why)
+{
+	const uint8_t *type = &pkt->hdr[12]; /* behind the addresses */
+
+	if (pkt->hdr_len < 18 || (type[0] == 0x81 && type[1] == 0x00) || pkt->claim.csum || pkt->claim.csum_good ||
+	    pkt->claim.gso != PKT_GSO_NONE)
+		return pkt_parse(pkt, why);
+	pkt->vid = 0;
+	pkt->pcp = 0;
+	pkt->tagged = false;
+	pkt->ip_read = false;
+	pkt->csum = pkt->claim.unchecked ? PKT_CSUM_UNKNOWN : PKT_CSUM_NONE;
+	pkt->gso = PKT_GSO_NONE;
+	pkt->gso_ecn = false;
+	return 0;
+}
+#endif
