@@ -7,6 +7,8 @@
  */
 #include "nic/uplink_tx.h"
 
+#include <string.h>
+
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
@@ -20,7 +22,19 @@ struct tx_batch {
 	struct rte_mbuf *frame[TX_FRAMES_MAX];
 	uint8_t owner[TX_FRAMES_MAX];
 	unsigned n;
+	struct rte_mbuf *spare[PKT_BURST]; /* buffers for frames to come */
+	unsigned n_spare;
 };
+
+/* A buffer, taken with up to n - 1 others that will be needed. NULL: there is none. */
+static struct rte_mbuf *
+take_buffer(const struct uplink *u, struct tx_batch *batch, unsigned n)
+{
+	if (batch->n_spare == 0 && rte_pktmbuf_alloc_bulk(u->pool, batch->spare, n) == 0)
+		batch->n_spare = n;
+	/* All of them or none: what is left may still be enough for some. */
+	return batch->n_spare > 0 ? batch->spare[--batch->n_spare] : rte_pktmbuf_alloc(u->pool);
+}
 
 static void
 flush(struct uplink *u, struct tx_batch *batch, uint8_t *verdict)
@@ -44,16 +58,26 @@ flush(struct uplink *u, struct tx_batch *batch, uint8_t *verdict)
 	batch->n = 0;
 }
 
+static inline void
+add_frame(struct tx_batch *batch, struct rte_mbuf *m, uint32_t len, uint8_t i)
+{
+	m->data_len = (uint16_t)len;
+	m->pkt_len = len;
+	batch->owner[batch->n] = i;
+	batch->frame[batch->n++] = m;
+}
+
 /* Adds the frames of packet i, cut and finished, to the batch. */
 static void
-add(struct uplink *u, struct tx_batch *batch, const struct pkt *pkt, int tag, uint8_t i, uint8_t *verdict)
+add_cut(struct uplink *u, struct tx_batch *batch, const struct pkt *pkt, int tag, uint8_t i, uint8_t *verdict)
 {
+	unsigned bulk = pkt_is_gso(pkt) ? PKT_BURST : 1;
 	struct pkt_cut cut;
-	int len;
 
 	pkt_cut_start(&cut, pkt, tag);
-	do {
-		struct rte_mbuf *m = rte_pktmbuf_alloc(u->pool);
+	while (!cut.finished && verdict[i] == SINK_TAKEN) {
+		struct rte_mbuf *m = take_buffer(u, batch, bulk);
+		int len;
 
 		if (m == NULL) {
 			verdict[i] = DROP_NO_BUFFER;
@@ -62,16 +86,41 @@ add(struct uplink *u, struct tx_batch *batch, const struct pkt *pkt, int tag, ui
 		len = pkt_cut_next(&cut, rte_pktmbuf_mtod(m, uint8_t *), rte_pktmbuf_tailroom(m));
 		if (len <= 0) {
 			rte_pktmbuf_free(m);
-			if (len < 0)
-				verdict[i] = DROP_TOO_BIG;
+			verdict[i] = DROP_TOO_BIG;
 			return;
 		}
-		rte_pktmbuf_append(m, (uint16_t)len);
-		batch->owner[batch->n] = i;
-		batch->frame[batch->n++] = m;
+		add_frame(batch, m, (uint32_t)len, i);
 		if (batch->n == TX_FRAMES_MAX)
 			flush(u, batch, verdict);
-	} while (verdict[i] == SINK_TAKEN);
+	}
+}
+
+/* Whether pkt is a frame as it stands, with what is not in its header copy in one piece. */
+static inline bool
+is_simple(const struct pkt *pkt, int tag)
+{
+	return pkt->csum != PKT_CSUM_PARTIAL && tag == PKT_TAG_NONE && pkt->n_segs == 1 &&
+	       pkt->segs[0].iov_len >= pkt->skip && pkt->segs[0].iov_len - pkt->skip >= pkt->len - pkt->hdr_len;
+}
+
+/* Adds such a frame, the first of `left` packets. */
+static inline void
+add_simple(struct uplink *u, struct tx_batch *batch, const struct pkt *pkt, uint8_t i, unsigned left, uint8_t *verdict)
+{
+	struct rte_mbuf *m = take_buffer(u, batch, left);
+	uint8_t *to;
+
+	if (unlikely(m == NULL)) {
+		verdict[i] = DROP_NO_BUFFER;
+		return;
+	}
+	to = rte_pktmbuf_mtod(m, uint8_t *);
+	pkt_copy_header(to, pkt->hdr, pkt->hdr_len);
+	if (pkt->len > pkt->hdr_len)
+		memcpy(to + pkt->hdr_len, (const uint8_t *)pkt->segs[0].iov_base + pkt->skip, pkt->len - pkt->hdr_len);
+	add_frame(batch, m, pkt->len, i);
+	if (unlikely(batch->n == TX_FRAMES_MAX))
+		flush(u, batch, verdict);
 }
 
 static void
@@ -79,18 +128,25 @@ uplink_put(struct sink *s, struct lane *lane, struct pkt *const *pkts, const int
 {
 	struct uplink *u = RTE_PTR_SUB(s, offsetof(struct uplink, sink));
 	uint32_t longest = atomic_load_explicit(&u->mtu, memory_order_relaxed) + RTE_ETHER_HDR_LEN;
-	struct tx_batch batch = { .n = 0 };
+	struct tx_batch batch;
 
+	batch.n = batch.n_spare = 0;
 	for (unsigned i = 0; i < n; i++) {
+		const struct pkt *pkt = pkts[i];
+
 		verdict[i] = SINK_TAKEN;
-		if (uplink_port(u) == UPLINK_ABSENT)
+		if (unlikely(uplink_port(u) == UPLINK_ABSENT))
 			verdict[i] = DROP_LINK_DOWN;
-		else if (pkt_cut_longest(pkts[i], PKT_TAG_NONE) > longest)
+		else if (unlikely(pkt->len > longest && pkt_cut_longest(pkt, PKT_TAG_NONE) > longest))
 			verdict[i] = DROP_TOO_BIG;
+		else if (likely(is_simple(pkt, tags[i])))
+			add_simple(u, &batch, pkt, (uint8_t)i, n - i, verdict);
 		else
-			add(u, &batch, pkts[i], tags[i], (uint8_t)i, verdict);
+			add_cut(u, &batch, pkt, tags[i], (uint8_t)i, verdict);
 	}
 	flush(u, &batch, verdict);
+	if (batch.n_spare > 0)
+		rte_pktmbuf_free_bulk(batch.spare, batch.n_spare);
 }
 
 const struct sink_ops uplink_sink_ops = { uplink_put };
