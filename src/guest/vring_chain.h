@@ -77,7 +77,7 @@ vring_simple(struct vring *r, const struct guest_mem *mem, uint16_t head, uint16
 	return likely(guest_span(mem, &r->hint, b.gpa, b.len, &out->va) == b.len && b.len > 0);
 }
 
-/* Walks the chain from head (< size). direction: 0 or VRING_DESC_F_WRITE, of all its buffers. False: the ring is broken now. */
+/* Walks the chain from head, any number. direction: 0 or VRING_DESC_F_WRITE, of all its buffers. False: the ring is broken now. */
 bool vring_walk(struct vring *r, const struct guest_mem *mem, uint16_t head, uint16_t direction,
 		struct vring_chain *out);
 

@@ -429,6 +429,68 @@ an_index_may_be_the_size_of_the_ring_ahead_and_no_more(void **state)
 	}
 }
 
+/*
+ * What lies behind the table of descriptors is the available ring, which reads as a good descriptor here: address 0x40000010000 from
+ * flags, index and the first two entries, 72 bytes from the next two, flags from the fifth.
+ */
+static void
+a_head_behind_the_table_is_not_looked_at(void **state)
+{
+	static const uint64_t gpa = 0x40000010000;
+	struct guest_region there = { .gpa = gpa, .len = 72, .va = rings_buffer(72) };
+	struct vuser_queue *const queues[] = { &rings_tx, &rings_rx };
+	uint8_t verdict[3];
+
+	rings_set_regions(&there, 1);
+	for (unsigned i = 0; i < 2; i++) {
+		uint16_t *entry = queues[i]->avail->ring;
+
+		assert_ptr_equal(queues[i]->avail, queues[i]->desc + RINGS_SIZE);
+		entry[0] = RINGS_SIZE;
+		entry[2] = 72;
+		entry[4] = i == 0 ? 0 : VUSER_DESC_WRITE;
+		assert_int_equal(queues[i]->desc[RINGS_SIZE].addr & ~0xffffffffull, gpa & ~0xffffffffull);
+		queues[i]->avail->idx = 1;
+		assert_int_equal(queues[i]->desc[RINGS_SIZE].addr, gpa);
+	}
+	assert_int_equal(rings_take(), 0);
+	assert_int_equal(vring_fault(&rings.tx[0]), VRING_FAULT_BAD_HEAD);
+	put_three(verdict);
+	assert_int_equal(verdict[0], DROP_PORT_DOWN);
+	assert_int_equal(vring_fault(&rings.rx[0]), VRING_FAULT_BAD_HEAD);
+}
+
+/* A frame finds the fault in its second buffer; the next one would find its only buffer good. */
+static void
+nothing_goes_on_in_a_ring_that_breaks_within_a_burst(void **state)
+{
+	static uint8_t bytes[300];
+	static const int tags[2] = { PKT_TAG_NONE, PKT_TAG_NONE };
+
+	for (unsigned pieces = 0; pieces < 2; pieces++) {
+		struct iovec seg[2][PKT_SEGS_MAX];
+		struct pkt pkt[2], *pkts[2] = { &pkt[0], &pkt[1] };
+		uint8_t verdict[2];
+		enum drop_reason why;
+
+		close_rings(NULL);
+		open_rings(NULL);
+		rings_post(1, 100);
+		vuser_offer(&rings_rx, RINGS_SIZE, 0, 0);
+		vuser_publish(&rings_rx);
+		for (unsigned i = 0; i < 2; i++) {
+			/* In one piece, or in several: two ways to write it. */
+			testframe_load(&pkt[i], bytes, i == 0 ? 300 : 60, seg[i], pieces ? 20 : 0);
+			memset(&pkt[i].claim, 0, sizeof(pkt[i].claim));
+			assert_int_equal(pkt_admit(&pkt[i], &why), 0);
+		}
+		rings.sink.ops->put(&rings.sink, &rings_lane, pkts, tags, 2, verdict);
+		assert_int_equal(verdict[0], DROP_PORT_DOWN);
+		assert_int_equal(verdict[1], DROP_PORT_DOWN);
+		assert_int_equal(rings_rx.used->idx, 0);
+	}
+}
+
 static void
 a_broken_ring_is_good_again_after_a_reset(void **state)
 {
@@ -469,6 +531,8 @@ main(void)
 		TEST(a_transmit_ring_ends_with_what_its_driver_breaks),
 		TEST(a_receive_ring_ends_with_what_its_driver_breaks),
 		TEST(an_index_may_be_the_size_of_the_ring_ahead_and_no_more),
+		TEST(a_head_behind_the_table_is_not_looked_at),
+		TEST(nothing_goes_on_in_a_ring_that_breaks_within_a_burst),
 		TEST(a_broken_ring_is_good_again_after_a_reset),
 	};
 

@@ -192,8 +192,8 @@ is_simple(const struct vring_writer *w, const struct posted *posted, const struc
 {
 	unsigned i = w->used;
 
-	return i < posted->n && posted->simple >> i & 1 && tag == PKT_TAG_NONE && pkt->n_segs == 1 &&
-	       pkt->segs[0].iov_len >= pkt->skip && pkt->segs[0].iov_len - pkt->skip >= pkt->len - pkt->hdr_len &&
+	return i < posted->n && posted->simple >> i & 1 && tag == PKT_TAG_NONE && pkt->segs[0].iov_len >= pkt->skip &&
+	       pkt->segs[0].iov_len - pkt->skip >= pkt->len - pkt->hdr_len &&
 	       posted->at[i].len >= w->r->is.header_len + pkt->len;
 }
 

@@ -30,10 +30,6 @@ open_chain(struct vring_writer *w)
 	if (w->used >= w->available)
 		return vring_is_broken(w->r) ? DROP_PORT_DOWN : DROP_RECEIVER_FULL;
 	w->head = vring_head(w->r, w->used);
-	if (w->head >= w->r->size) {
-		vring_break(w->r, VRING_FAULT_BAD_HEAD);
-		return DROP_PORT_DOWN;
-	}
 	w->at = 0;
 	w->done = 0;
 	w->written = 0;
