@@ -4,6 +4,7 @@ Model says, from IEEE 802.1Q and the documented reasons, what becomes of a frame
 very bytes, in their order, that the model lets it have, and in the books the drops that it names.
 """
 import errno
+import os
 import re
 import select
 import signal
@@ -262,6 +263,28 @@ MTUS = {5: 9216, 6: 9216}
 
 def data_plane(daemon):
     return [int(pid) for pid in call(['ps', '-o', 'pid=', '--ppid', daemon.process.pid]).stdout.split()]
+
+
+def footprint(host):
+    """
+    (descriptors, threads, memory maps, bytes) of the data plane, which is still the one that was started; a sanitizer keeps freed memory:
+    0 for both.
+    """
+    assert data_plane(host.daemon) == host.pids
+    pid, = host.pids
+    with open(f'/proc/{pid}/maps') as maps, open(f'/proc/{pid}/statm') as statm:
+        lines = maps.read().splitlines()
+        pages = int(statm.read().split()[1])
+    descriptors, threads = (len(os.listdir(f'/proc/{pid}/{what}')) for what in ('fd', 'task'))
+    if any('libasan' in line or 'libtsan' in line for line in lines):
+        return descriptors, threads, 0, 0
+    return descriptors, threads, len(lines), pages * os.sysconf('SC_PAGE_SIZE')
+
+
+def check_flat(before, after):
+    """No descriptor or thread more, no maps but a few that come and go with an allocator's arenas, and less than 2 MB."""
+    flat = after[0] <= before[0] and after[1] <= before[1] and after[2] <= before[2] + 8 and after[3] - before[3] < 2 << 20
+    assert flat, f'(descriptors, threads, maps, bytes): {before}, then {after}'
 
 
 def make_host(lab, uplink='af_xdp', mtu=None):

@@ -1,15 +1,12 @@
 """What goes wrong by the thousand or again and again: address floods, storms, interfaces, namespaces and uplinks that go and come."""
-import os
 import threading
 import time
 from contextlib import closing
 
 import pytest
 
-from frames import NOBODY, Books, Ear, Pings, data_plane, make_host
+from frames import NOBODY, Books, Ear, Pings, check_flat, data_plane, footprint, make_host
 from lib import BROADCAST, call, frame, mac, mac_bytes, wait_for
-
-MB = 1 << 20
 
 
 class Stream(threading.Thread):
@@ -36,24 +33,6 @@ class Stream(threading.Thread):
         self.going = False
         self.join()
         self.ear.close()
-
-
-def footprint(host):
-    """(descriptors, memory maps, bytes) of the data plane, which is still the one that was started; a sanitizer keeps freed memory: 0."""
-    assert data_plane(host.daemon) == host.pids
-    pid, = host.pids
-    with open(f'/proc/{pid}/maps') as maps, open(f'/proc/{pid}/statm') as statm:
-        lines = maps.read().splitlines()
-        pages = int(statm.read().split()[1])
-    descriptors = len(os.listdir(f'/proc/{pid}/fd'))
-    if any('libasan' in line or 'libtsan' in line for line in lines):
-        return descriptors, 0, 0
-    return descriptors, len(lines), pages * os.sysconf('SC_PAGE_SIZE')
-
-
-def check_flat(before, after):
-    """No descriptor more, no maps but a few that come and go with an allocator's arenas, and less than 2 MB."""
-    assert after[0] <= before[0] and after[1] <= before[1] + 8 and after[2] - before[2] < 2 * MB, (before, after)
 
 
 def send_paced(books, port, out, frames):
