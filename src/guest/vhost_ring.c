@@ -167,13 +167,14 @@ is_complete(const struct vhost *v, const struct vhost_ring *r)
 
 /* What SEND_RARP asked for while no transmit ring ran. */
 static void
-announce(struct vhost *v, struct vring *vring)
+announce(struct vhost *v, unsigned pair)
 {
 	static const uint8_t none[sizeof(v->announce)];
 
 	if (memcmp(v->announce, none, sizeof(none)) == 0)
 		return;
-	vring_announce(vring, v->announce);
+	vring_announce(&v->rings.tx[pair], v->announce);
+	queue_kick(v->queue[pair]);
 	memset(v->announce, 0, sizeof(v->announce));
 }
 
@@ -207,7 +208,7 @@ ring_start(struct vhost *v, unsigned i, struct err *err)
 	}
 	r->runs = true;
 	if (i % 2 == 1)
-		announce(v, vring);
+		announce(v, i / 2);
 	return 0;
 }
 

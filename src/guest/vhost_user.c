@@ -136,6 +136,7 @@ send_rarp(struct vhost *v, struct call *c, struct err *err)
 	for (unsigned pair = 0; pair < v->rings.n_pairs; pair++)
 		if (v->ring[2 * pair + 1].runs) {
 			vring_announce(&v->rings.tx[pair], v->announce);
+			queue_kick(v->queue[pair]); /* nobody else wakes its processor for it */
 			memset(v->announce, 0, sizeof(v->announce));
 			return 0;
 		}
