@@ -8,6 +8,7 @@
 #include "base/cpulist.h"
 #include "base/log.h"
 #include "base/qsbr.h"
+#include "guest/memif.h"
 #include "vsw/learn.h"
 #include "worker.h"
 
@@ -288,6 +289,7 @@ host_start(struct host *host, struct config *config, const struct host_options *
 	host->toeplitz = toeplitz_new(toeplitz_default_key, true);
 	if (host->toeplitz == NULL || qsbr_init() < 0 || learn_start(lanes) < 0 || vhost_loop_init() < 0)
 		return err_set(err, -ENOMEM, "no memory to start");
+	uplink_register(UPLINK_TYPE_MEMIF, memif_open);
 	ret = host_check_sockets(host, config, err);
 	if (ret == 0)
 		ret = start_processors(host, &config->processors, err);

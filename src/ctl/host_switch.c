@@ -133,7 +133,7 @@ adapter_open(struct host *host, struct host_switch *hs, const struct config_adap
 		hs->adapter = NULL;
 		return err_set(err, ret, "switch '%s': no room for its uplink", hs->is.name);
 	}
-	atomic_store_explicit(&hs->uplink.sink, &hs->adapter->uplink.sink, memory_order_release);
+	atomic_store_explicit(&hs->uplink.sink, uplink_sink(&hs->adapter->uplink), memory_order_release);
 	ret = adapter_start(hs->adapter, err);
 	if (ret < 0)
 		adapter_close(hs);

@@ -66,6 +66,8 @@ driver(const struct adapter *a)
 	int port = a != NULL ? uplink_port(&a->uplink) : UPLINK_ABSENT;
 	struct rte_eth_dev_info info;
 
+	if (a != NULL && a->uplink.medium != NULL)
+		return a->uplink.medium->ops->driver;
 	return port != UPLINK_ABSENT && rte_eth_dev_info_get((uint16_t)port, &info) == 0 ? info.driver_name : NULL;
 }
 

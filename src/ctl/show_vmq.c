@@ -75,6 +75,8 @@ reason(const struct config_adapter *is, const struct adapter *a, char *out, size
 		snprintf(out, size, "switched off; fairlead vmq enable %s", is->name);
 	else if (a == NULL)
 		snprintf(out, size, "no switch uses this adapter");
+	else if (uplink_is_medium(&a->uplink))
+		snprintf(out, size, "a memif has no VM queues: all its frames are the default queue's");
 	else if (uplink_port(&a->uplink) == UPLINK_ABSENT)
 		snprintf(out, size, "the uplink %s is gone", is->arg);
 	else

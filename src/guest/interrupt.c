@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <linux/aio_abi.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -41,6 +43,18 @@ interrupt_fini(void)
 	if (nothing >= 0)
 		close(nothing);
 	nothing = -1;
+}
+
+bool
+interrupt_is_eventfd(int fd)
+{
+	static const char want[] = "anon_inode:[eventfd]";
+	char path[32], is[sizeof(want) + 1];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	n = readlink(path, is, sizeof(is));
+	return n == sizeof(want) - 1 && memcmp(is, want, sizeof(want) - 1) == 0;
 }
 
 /* They are all there already, so this waits for nothing. */

@@ -15,7 +15,7 @@
 
 #include "base/err.h"
 
-#define SESSION_HEADER_MAX 32 /* bytes; vhost-user has 12, vfio-user 16 */
+#define SESSION_HEADER_MAX 128 /* bytes; vhost-user has 12, vfio-user 16, a memif's messages, one datagram each, 128 */
 #define SESSION_FDS_MAX 8 /* that a message may use: regions of SET_MEM_TABLE (QEMU: VHOST_MEMORY_BASELINE_NREGIONS) */
 #define SESSION_PATIENCE_MS 1000 /* for the rest of a message, and for a peer to read an answer; our choice */
 #define SESSION_RETRY_MS 1000    /* between two attempts of a client to connect; our choice */
@@ -49,7 +49,7 @@ struct session_options {
 	const struct session_kind *kind;
 	void *owner;
 	const char *name;          /* the port's, for logs; copied, up to 63 bytes */
-	int listen_fd;             /* server: a listening, non-blocking SOCK_STREAM Unix socket; else -1 */
+	int listen_fd;             /* server: a listening, non-blocking Unix socket; else -1 */
 	int (*connect)(void *arg); /* client: a connected socket, or -errno; must not block */
 	void *connect_arg;
 };

@@ -37,6 +37,12 @@ vhost_loop_fd(void)
 	return session_loop_fd(loop);
 }
 
+struct session_loop *
+vhost_session_loop(void)
+{
+	return loop;
+}
+
 void
 vhost_loop_poll(void)
 {

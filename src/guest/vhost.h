@@ -55,12 +55,14 @@ struct vhost_info {
 };
 
 struct vhost;
+struct session_loop;
 
 /* The sessions of all ports: one descriptor for the control loop, as rpc_server has. Control. */
 int vhost_loop_init(void);  /* 0 or -errno; once */
 int vhost_loop_fd(void);    /* readable when vhost_loop_poll has something to do; deadlines included */
 void vhost_loop_poll(void); /* bounded work, never blocks on a peer */
 void vhost_loop_fini(void);
+struct session_loop *vhost_session_loop(void); /* for what else has sessions in guest/ */
 
 /*
  * A device without a front end. server: a listening, non-blocking SOCK_STREAM Unix socket, taken over, or -1; else connect is

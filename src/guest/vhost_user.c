@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "guest/interrupt.h"
 #include "guest/vhost_device.h"
 
 #define MTU_MIN 68 /* virtio 1.2, 5.1.4.1 */
@@ -58,19 +59,6 @@ take_fd(struct call *c)
 
 	c->came->fds[0] = -1;
 	return fd;
-}
-
-/* Lanes write to it, and they may not block: any other kind of file could. */
-static bool
-is_eventfd(int fd)
-{
-	static const char want[] = "anon_inode:[eventfd]";
-	char path[32], is[sizeof(want) + 1];
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	n = readlink(path, is, sizeof(is));
-	return n == sizeof(want) - 1 && memcmp(is, want, sizeof(want) - 1) == 0;
 }
 
 /* ---- the device ---- */
@@ -237,7 +225,9 @@ set_log_base(struct vhost *v, struct call *c, struct err *err)
 
 	if (ret < 0)
 		return ret;
-	ret = vhost_log_set(v, take_fd(c), c->m->log.offset, c->m->log.len, err);
+	ret = vhost_log_set(v, c->came->fds[0], c->m->log.offset, c->m->log.len, err);
+	if (v->log_fd == c->came->fds[0])
+		take_fd(c);
 	return ret < 0 ? ret : answer(c, 0);
 }
 
@@ -347,7 +337,7 @@ ring_eventfd(struct vhost *v, struct call *c, int *fd, struct err *err)
 	ret = need_fds(c, 1, err);
 	if (ret < 0)
 		return ret;
-	if (!is_eventfd(c->came->fds[0]))
+	if (!interrupt_is_eventfd(c->came->fds[0]))
 		return err_set(err, -EBADF, "virtqueue %u got a descriptor that is no eventfd", i);
 	*fd = take_fd(c);
 	/* Flags of an eventfd are shared with the front end; F_SETFL leaves how it was opened alone. */

@@ -319,10 +319,28 @@ start_queues(struct adapter *a, void *ingress, struct err *err)
 		return err_set(err, -ENOMEM, "adapter '%s': no memory for its default queue", a->name);
 	atomic_store(&a->default_ring->open, true);
 	queue_set_source(a->default_queue, QUEUE_FROM_WIRE, &a->default_ring->source);
+	if (uplink_is_medium(&a->uplink)) /* its frames are where they belong */
+		return 0;
 	ret = frontend_start(&a->frontend, &a->uplink, &a->wire, a->lane_id, n_processors == 1 ? processors[0] : NULL);
 	if (ret < 0)
 		return err_set(err, ret, "adapter '%s': cannot start its front end", a->name);
 	return 0;
+}
+
+static int
+open_uplink(struct adapter *a, void *ingress, struct err *err)
+{
+	struct uplink_medium_options options = { .queue = a->default_queue, .vport = &a->wire, .ingress = ingress };
+
+	return uplink_is_medium(&a->uplink) ? uplink_open_medium(&a->uplink, a->mtu, &options, err)
+					    : uplink_open(&a->uplink, a->mtu, err);
+}
+
+static void
+stop_frontend(struct adapter *a)
+{
+	if (!uplink_is_medium(&a->uplink))
+		frontend_stop(&a->frontend);
 }
 
 static void
@@ -350,17 +368,18 @@ adapter_new(const char *name, enum uplink_type type, const char *arg, unsigned m
 	a->mtu = mtu;
 	a->settings = *settings;
 	uplink_init(&a->uplink, name, type, arg);
-	if (adapter_check(a, settings, err) < 0 || uplink_open(&a->uplink, mtu, err) < 0)
+	if (adapter_check(a, settings, err) < 0)
 		goto free_adapter;
 	if (start_queues(a, ingress, err) < 0)
-		goto close_uplink;
+		goto free_queues;
+	if (open_uplink(a, ingress, err) < 0)
+		goto stop_frontend;
 	return a;
 
-close_uplink:
-	uplink_detach(&a->uplink);
-	uplink_close(&a->uplink);
+stop_frontend:
+	stop_frontend(a);
+free_queues:
 	free_queues(a);
-	rte_mempool_free(a->uplink.pool);
 free_adapter:
 	vport_fini(&a->wire);
 	free(a);
@@ -373,10 +392,10 @@ adapter_free(struct adapter *a)
 	if (a == NULL)
 		return;
 	uplink_detach(&a->uplink);
-	frontend_stop(&a->frontend);
+	stop_frontend(a);
+	uplink_close(&a->uplink); /* a medium's source leaves the default queue here */
 	free_queues(a);
 	plan_free(a->plan);
-	uplink_close(&a->uplink);
 	rte_mempool_free(a->uplink.pool);
 	vport_fini(&a->wire);
 	free(a);
@@ -387,7 +406,8 @@ adapter_start(struct adapter *a, struct err *err)
 {
 	if (publish(a) < 0)
 		return err_set(err, -ENOMEM, "adapter '%s': no memory for its receive filters", a->name);
-	frontend_refresh(&a->frontend);
+	if (!uplink_is_medium(&a->uplink))
+		frontend_refresh(&a->frontend);
 	return adapter_replan(a, err);
 }
 
@@ -447,6 +467,11 @@ tell_link(struct adapter *a)
 void
 adapter_tend(struct adapter *a)
 {
+	if (a->uplink.medium != NULL) {
+		a->uplink.medium->ops->tend(a->uplink.medium);
+		tell_link(a);
+		return;
+	}
 	if (uplink_port(&a->uplink) != UPLINK_ABSENT) {
 		if (!uplink_is_replaced(&a->uplink)) {
 			tell_link(a);

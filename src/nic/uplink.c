@@ -176,7 +176,7 @@ static void
 device_arguments(const struct uplink *u, char *device, size_t device_len, char *args, size_t len)
 {
 	const char *comma = strchr(u->arg, ',');
-	const char *driver[] = { "net_af_xdp", "net_af_packet", "net_pcap", "net_null", "net_ring", "net_memif" };
+	const char *driver[] = { "net_af_xdp", "net_af_packet", "net_pcap", "net_null", "net_ring" };
 
 	/* The number makes each name new: long ones may begin alike, and DPDK does not forget a device that failed to close. */
 	snprintf(device, device_len, "%s_%.16s_%u", driver[u->type], u->name, u->generation);
@@ -198,10 +198,8 @@ device_arguments(const struct uplink *u, char *device, size_t device_len, char *
 	case UPLINK_TYPE_NULL:
 		snprintf(args, len, "no-rx=1");
 		break;
-	case UPLINK_TYPE_MEMIF:
-		snprintf(args, len, "role=server,socket=%s,socket-abstract=no", u->arg);
-		break;
 	case UPLINK_TYPE_RING:
+	case UPLINK_TYPE_MEMIF: /* a medium */
 		break;
 	}
 }
@@ -267,7 +265,7 @@ start_device(struct uplink *u, uint16_t port, unsigned mtu, struct err *err)
 			hint_privileges(err);
 		return ret < 0 ? ret : -EIO;
 	}
-	/* VMs have addresses of their own. A driver that cannot is one that takes every frame anyway (pcap, null, memif). */
+	/* VMs have addresses of their own. A driver that cannot is one that takes every frame anyway (pcap, null). */
 	rte_eth_promiscuous_enable(port);
 	own = mtu_now(u, port);
 	if (own > most && is_interface(u))
@@ -476,13 +474,49 @@ uplink_close(struct uplink *u)
 {
 	uint16_t port;
 
-	if (rte_eth_dev_get_port_by_name(u->device, &port) != 0)
+	if (u->medium != NULL)
+		u->medium->ops->close(u->medium);
+	u->medium = NULL;
+	if (u->device[0] == '\0' || rte_eth_dev_get_port_by_name(u->device, &port) != 0)
 		return;
 	rte_eth_dev_stop(port);
 	give_back(u, port);
 	close_device(u, port);
 	release(u);
 }
+
+/* ---- media that are no ethdev ---- */
+
+static uplink_medium_open open_medium[UPLINK_TYPE_MEMIF + 1];
+
+void
+uplink_register(enum uplink_type type, uplink_medium_open open)
+{
+	open_medium[type] = open;
+}
+
+bool
+uplink_is_medium(const struct uplink *u)
+{
+	return u->type == UPLINK_TYPE_MEMIF;
+}
+
+int
+uplink_open_medium(struct uplink *u, unsigned mtu, struct uplink_medium_options *options, struct err *err)
+{
+	if (open_medium[u->type] == NULL)
+		return err_set(err, -ENOTSUP, "adapter '%s': nothing here opens uplinks of this kind", u->name);
+	options->name = u->name;
+	options->arg = u->arg;
+	options->mtu = mtu != 0 ? mtu : RTE_ETHER_MTU;
+	u->medium = open_medium[u->type](options, err);
+	if (u->medium == NULL)
+		return err->code;
+	atomic_store(&u->mtu, options->mtu);
+	return 0;
+}
+
+/* ---- what can be seen of it ---- */
 
 bool
 uplink_exists(const struct uplink *u)
@@ -503,6 +537,8 @@ uplink_has_link(const struct uplink *u)
 	struct ifreq request;
 	int port = uplink_port(u);
 
+	if (u->medium != NULL)
+		return u->medium->ops->has_link(u->medium);
 	if (port == UPLINK_ABSENT)
 		return false;
 	if (!is_interface(u))

@@ -9,6 +9,9 @@
  *
  * The sockets behind af_xdp and af_packet have no receive interrupt in DPDK; they are found among the process's own
  * descriptors after the start and slept on like any other (descriptors that were not there before, by SO_DOMAIN).
+ *
+ * A memif is no ethdev, but a medium that folders above bring along: its frames are a source of the adapter's default queue, with no
+ * front end and no mbufs, and so with no VM queues; it is never absent.
  */
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -34,6 +37,34 @@ enum uplink_type {
 	UPLINK_TYPE_MEMIF,
 };
 
+struct queue;
+struct vport;
+struct uplink_medium;
+
+struct uplink_medium_ops {
+	const char *driver;                     /* for people */
+	void (*close)(struct uplink_medium *m); /* lanes do not use its sink any more; its source is taken out here */
+	bool (*has_link)(const struct uplink_medium *m);
+	void (*tend)(struct uplink_medium *m); /* about every half second */
+};
+
+/* The first member of whatever stands behind such an uplink. */
+struct uplink_medium {
+	const struct uplink_medium_ops *ops;
+	struct sink *sink;
+};
+
+struct uplink_medium_options {
+	const char *name, *arg; /* the adapter's, the uplink's; copied */
+	unsigned mtu;
+	struct queue *queue; /* its frames are this one's QUEUE_FROM_SENDER; outlives it */
+	struct vport *vport; /* whose books a frame enters that cannot even be shown */
+	void *ingress;       /* struct port that its frames enter */
+};
+
+/* Returns NULL and err. */
+typedef struct uplink_medium *(*uplink_medium_open)(const struct uplink_medium_options *options, struct err *err);
+
 struct uplink {
 	char name[32]; /* the adapter's */
 	enum uplink_type type;
@@ -54,9 +85,26 @@ struct uplink {
 	bool was_joining; /* generic receive offload */
 	uint16_t was_mtu; /* 0: left as it was */
 
-	struct sink sink;
+	struct uplink_medium *medium; /* NULL: an ethdev */
+	struct sink sink;             /* of an ethdev */
 	struct spin tx_lock;
 };
+
+/* Who knows how uplinks of a type without ethdev are opened tells it. Before the first one. Control. */
+void uplink_register(enum uplink_type type, uplink_medium_open open);
+
+/* Whether it is such a type. */
+bool uplink_is_medium(const struct uplink *u);
+
+/* For these in place of uplink_open, with the same results. options: name, arg and mtu are filled in here. */
+int uplink_open_medium(struct uplink *u, unsigned mtu, struct uplink_medium_options *options, struct err *err);
+
+/* Where frames go out; valid while it is open. */
+static inline struct sink *
+uplink_sink(struct uplink *u)
+{
+	return u->medium != NULL ? u->medium->sink : &u->sink;
+}
 
 /* Fills u; opens nothing. Control. */
 void uplink_init(struct uplink *u, const char *name, enum uplink_type type, const char *arg);

@@ -112,7 +112,8 @@ vmq_decide(const struct adapter *a, struct vmq_outcome *out, struct err *err)
 		vports[i].queue = m->ring != NULL ? (int)m->vm_queue : PLAN_NONE;
 		vports[i].processor = m->ring != NULL ? (int)queue_processor(m->queues[0]) : PLAN_NONE;
 	}
-	plan_vmq_assign(vports, a->n_members, a->settings.vmq ? a->settings.queues : 0, usable, n_usable);
+	plan_vmq_assign(vports, a->n_members, a->settings.vmq && !uplink_is_medium(&a->uplink) ? a->settings.queues : 0,
+			usable, n_usable);
 	for (unsigned i = 0; i < a->n_members; i++)
 		sort_in(out, a->members[i], &vports[i]);
 	free(vports);
