@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from lib import FOLDER, TestLab, namespaces, sweep_stale  # noqa: E402
 
 TEST_S = 60  # of one test, its laboratory included
-GUEST_TEST_S = 180  # of one with guests, which take their time on a busy machine
+GUEST_TEST_S = 300  # of one with guests, which take their time on a busy machine
 
 
 def pytest_configure(config):
