@@ -137,7 +137,8 @@ memif_take(struct source *s, struct lane *lane)
 
 	if (unlikely(mem == NULL || memif_rings_fault(r) != MEMIF_FAULT_NONE))
 		return 0;
-	r->taken = show(r, lane, mem, memif_available(r, &r->rx), &frames);
+	s->waiting = memif_available(r, &r->rx);
+	r->taken = show(r, lane, mem, s->waiting, &frames);
 	if (r->armed && r->taken > 0) {
 		__atomic_store_n(&r->rx.shared->flags, MEMIF_NO_INTERRUPT, __ATOMIC_RELAXED);
 		r->armed = false;

@@ -65,6 +65,7 @@ frames_come_as_they_were_sent(void **state)
 			assert_int_equal(wire_lay(&wire, i, number + i, lens[i], ROOM), 1);
 		wire_publish(&wire, LEN(lens));
 		assert_int_equal(wire_take(&wire), LEN(lens));
+		assert_int_equal(wire_source(&wire)->waiting, LEN(lens));
 		for (unsigned i = 0; i < LEN(lens); i++)
 			expect_packet(i, number + i, lens[i]);
 		assert_int_equal(muser_room(&wire.peer), SLOTS - LEN(lens)); /* they are the peer's until the end */

@@ -176,6 +176,7 @@ take_heads(struct vring *r)
 {
 	unsigned n = vring_available(r), i;
 
+	r->source.waiting = n;
 	if (n > PKT_BURST)
 		n = PKT_BURST;
 	vring_used_fetch(r, n);

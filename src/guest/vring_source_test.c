@@ -362,11 +362,13 @@ a_burst_has_32_frames_at_most(void **state)
 {
 	rings_send_plain(40, 60, 0);
 	assert_int_equal(rings_take(), 32);
+	assert_int_equal(rings.tx[0].source.waiting, 40);
 	for (unsigned i = 0; i < 32; i++)
 		assert_int_equal(rings_lane.burst.pkt[i].hdr[20], i);
 	rings_give();
 	assert_int_equal(rings_sent(), 32);
 	assert_int_equal(rings_take(), 8);
+	assert_int_equal(rings.tx[0].source.waiting, 8);
 	assert_int_equal(rings_lane.burst.pkt[0].hdr[20], 32);
 	rings_give();
 	assert_int_equal(rings_sent(), 8);

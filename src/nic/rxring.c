@@ -30,11 +30,12 @@ rxring_take(struct source *s, struct lane *lane)
 	struct rxring *r = (struct rxring *)s;
 	struct burst *b = &lane->burst;
 	struct rte_mbuf *mbufs[PKT_BURST];
-	unsigned n;
+	unsigned n, left;
 
 	if (!atomic_load_explicit(&r->open, memory_order_acquire))
 		return 0;
-	n = rte_ring_sc_dequeue_burst(r->ring, (void **)mbufs, PKT_BURST, NULL);
+	n = rte_ring_sc_dequeue_burst(r->ring, (void **)mbufs, PKT_BURST, &left);
+	s->waiting = n + left;
 	for (unsigned i = 0; i < n; i++) {
 		if (i + 2 < n)
 			rte_prefetch0(rte_pktmbuf_mtod(mbufs[i + 2], void *));

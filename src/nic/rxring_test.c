@@ -117,6 +117,7 @@ frames_come_out_in_order_a_burst_at_a_time(void **state)
 	assert_int_equal(put(r, 0, 70), 70);
 	for (unsigned want = 70; want > 0; want -= b->n) {
 		assert_int_equal(take(r), want < PKT_BURST ? want : PKT_BURST);
+		assert_int_equal(r->source.waiting, want);
 		for (unsigned i = 0; i < b->n; i++) {
 			memcpy(&number, b->pkt[i].hdr, sizeof(number));
 			assert_int_equal(number, next++);

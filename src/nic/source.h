@@ -51,20 +51,21 @@ struct source {
 	 * no more, edge-triggered and never read, so that one which is kicked without end costs no more than the looks.
 	 */
 	int fd;
-	unsigned slots; /* packets that the medium holds before its sender finds it full; 0: unknown */
-	void *port;     /* struct port of the switch that its frames enter */
+	unsigned slots;   /* packets that the medium holds before its sender finds it full; 0: unknown */
+	unsigned waiting; /* where slots are known: how many of them the last take found. Written by: take */
+	void *port;       /* struct port of the switch that its frames enter */
 	_Atomic bool
 		ready; /* a descriptor that epoll reported and take has not emptied. Owning worker, but a late event of a former owner may set it: harmless, one empty look */
 	_Atomic bool dead; /* the medium is gone (interface deleted): no more looks; control tells and repairs */
 };
 
-/* slots is 0 afterwards. */
+/* slots and waiting are 0 afterwards. */
 static inline void
 source_init(struct source *s, const struct source_ops *ops, int fd, void *port)
 {
 	s->ops = ops;
 	s->fd = fd;
-	s->slots = 0;
+	s->slots = s->waiting = 0;
 	s->port = port;
 	atomic_init(&s->ready, ops->pending == NULL && fd >= 0); /* one unconditional look */
 	atomic_init(&s->dead, false);
