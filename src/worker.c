@@ -33,9 +33,10 @@
 
 #define SAFETY_MS 100 /* the timer of the sleep protocol; also how soon a stop is seen without a wake-up */
 #define BLIND_MS 1    /* the same for what cannot kick, and for a kick that may be on its way */
-#define HOT_US 100    /* without a packet until a queue cools: kicks, at 5 us each, then take 5 % of the time at most */
-#define EPOLL_US 20   /* how long descriptors may wait while memory queues are busy. Our choice */
-#define SPIN_US 10    /* "polls a little" before it arms; about what a sleep and a kick cost */
+#define HOT_US 200  /* without a packet until a queue cools: kicks, at 5 us each, then take 2.5 % of the time at most */
+#define EPOLL_US 20 /* how long descriptors may wait while memory queues are busy. Our choice */
+#define SPIN_US 10  /* "polls a little" before it arms; about what a sleep and a kick cost */
+_Static_assert(HOT_US > PACE_MAX_US, "a nap without a packet cools no queue");
 
 struct worker {
 	struct processor *p;
@@ -44,8 +45,10 @@ struct worker {
 	uint64_t spin_cycles, epoll_cycles, hot_cycles, ms_cycles;
 	uint64_t now, last_work, last_epoll, next_look; /* cycles; next_look: at all queues */
 	struct pace pace;
-	unsigned slots; /* the fewest of the sources that gave something since the last nap; 0: none told */
-	bool thick;     /* this round: a source gave half a burst, or has more */
+	/* Since the last nap: */
+	struct pace_ring fullest;
+	unsigned untold; /* packets of sources that do not tell how many waited */
+	bool thick;      /* this round: a source gave half a burst, or has more */
 };
 
 static void
@@ -88,9 +91,13 @@ worker_source(struct worker *w, struct queue *q, struct source *s)
 
 	if (n == 0)
 		return 0;
-	w->thick |= n >= PKT_BURST / 2 || (s->ops->pending == NULL && source_has_work(s));
-	if (s->slots > 0 && (w->slots == 0 || s->slots < w->slots))
-		w->slots = s->slots;
+	if (s->slots > 0) {
+		w->thick |= s->waiting > n;
+		pace_find(&w->fullest, s->waiting, s->slots);
+	} else {
+		w->thick |= n >= PKT_BURST / 2 || source_has_work(s);
+		w->untold += n;
+	}
 	return n;
 }
 
@@ -128,6 +135,7 @@ worker_round(struct worker *w)
 	unsigned sorted = frontend_poll_inline(w->p, w->lane), n = 0;
 
 	w->thick = sorted >= PKT_BURST / 2;
+	w->untold += sorted;
 	for (int id = hotset_next(&w->p->hot, 0); id >= 0; id = hotset_next(&w->p->hot, (unsigned)id + 1)) {
 		unsigned k = worker_queue(w, (unsigned)id);
 
@@ -167,13 +175,19 @@ sleep_until_kicked(struct worker *w)
 static bool
 nap(struct worker *w)
 {
-	uint64_t cycles = w->thick || w->p->poll ? 0 : pace_nap(&w->pace, w->now, count_get(&w->p->packets), w->slots);
+	uint64_t cycles;
 
+	if (w->thick || w->p->poll)
+		return false;
+	pace_find(&w->fullest, w->untold, PACE_RING);
+	cycles = pace_nap(&w->pace, clock_cycles(), count_get(&w->p->packets), w->fullest);
 	if (cycles == 0)
 		return false;
 	sleep_ns(w, clock_cycles_to_ns(cycles));
-	w->slots = 0;
 	w->last_work = w->now = clock_cycles(); /* poll a little in any case when it brought nothing */
+	pace_wake(&w->pace, w->now);
+	w->fullest = (struct pace_ring){ 0 };
+	w->untold = 0;
 	look_at_descriptors(w);
 	return true;
 }

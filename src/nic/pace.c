@@ -1,9 +1,7 @@
 /* pace.c - the length of naps; see pace.h. */
 #include "nic/pace.h"
 
-#include <stdbool.h>
-
-#define EPOCH_MIN_US 500   /* eight of the longest naps */
+#define EPOCH_MIN_US 500   /* four of the longest naps; without packets for as long, somebody else had the CPU */
 #define EPOCH_MAX_US 5000  /* a thousand packets of the slowest load that has naps */
 #define EPOCH_PACKETS 1024 /* random arrivals then vary by 3 %, half of what is to be seen */
 #define QUIET_RATE 200000  /* packets a second: a core could serve as many by sleeps and kicks, 5 us of CPU each */
@@ -11,6 +9,15 @@
 #define SURPRISE (1.0 / 4)
 #define WINDOW_PACKETS 64 /* half as many of a random stream are one case in a hundred thousand */
 #define PATIENCE_MAX 64   /* trials take 1.5 % of the time then */
+#define TURN_MIN_US 20    /* in which a burst that a sender puts together is no rate. Our choice */
+#define FULL (1.0 / 2)    /* of the fullest ring: twice as much from one moment to the next finds room */
+#define ALARM (1.0 / 4)   /* of the difference: how fast `share` rises, */
+#define CALM (1.0 / 8)    /* and falls */
+/* Of what naps have taught, in an epoch without one: by half in 0.1 to 1 s. Then the load may be another one. */
+#define FORGET (1.0 / 256)
+#define WORTH (1.0 / 4) /* of the excess is the least that is asked for */
+#define EXCESS_US 3     /* where timers are cheap */
+#define STEPS_US 4      /* the excess is learned in steps of so many to a us: 15 us in 60 naps */
 
 void
 pace_init(struct pace *p, uint64_t hz, uint64_t now)
@@ -18,11 +25,15 @@ pace_init(struct pace *p, uint64_t hz, uint64_t now)
 	*p = (struct pace){ .nap_max = hz / 1000000 * PACE_MAX_US,
 			    .epoch_min = hz / 1000000 * EPOCH_MIN_US,
 			    .epoch_max = hz / 1000000 * EPOCH_MAX_US,
+			    .turn_min = hz / 1000000 * TURN_MIN_US,
 			    .quiet = (double)QUIET_RATE / (double)hz,
 			    .epoch_at = now,
-			    .nap_at = now,
+			    .call_at = now,
+			    .turn_at = now,
 			    .next_trial = 1,
-			    .patience = 1 };
+			    .patience = 1,
+			    .excess = (double)hz / 1e6 * EXCESS_US,
+			    .step = (double)hz / 1e6 / STEPS_US };
 }
 
 /* Begins anew, without naps. */
@@ -34,6 +45,7 @@ forget(struct pace *p)
 	p->hold = 0;
 	p->patience = 1;
 	p->next_trial = 1;
+	p->share = 0;
 }
 
 static bool
@@ -42,11 +54,11 @@ in_range(const struct pace *p, int trial)
 	return trial < 0 ? p->level > 0 : p->level < PACE_LEVELS;
 }
 
-/* Whether the trial was worth it. Naps cost nothing as long as the rate stays. */
+/* Whether the trial was worth it. Naps cost nothing as long as the rate stays; without one, nothing was tried. */
 static bool
 is_better(const struct pace *p, double rate)
 {
-	return p->trial > 0 ? rate >= p->base * (1 - MARGIN) : rate > p->base * (1 + MARGIN);
+	return p->trial > 0 ? p->napped && rate >= p->base * (1 - MARGIN) : rate > p->base * (1 + MARGIN);
 }
 
 static void
@@ -95,6 +107,13 @@ begin_epoch(struct pace *p, uint64_t now, uint64_t packets)
 {
 	p->epoch_at = p->window_at = now;
 	p->epoch_packets = p->window_packets = packets;
+	p->napped = false;
+}
+
+static unsigned
+level_now(const struct pace *p)
+{
+	return (unsigned)((int)p->level + p->trial);
 }
 
 static void
@@ -102,6 +121,10 @@ end_epoch(struct pace *p, uint64_t now, uint64_t packets)
 {
 	double rate = (double)(packets - p->epoch_packets) / (double)(now - p->epoch_at);
 
+	if (!p->napped) {
+		p->share -= p->share * FORGET;
+		p->excess -= p->excess * FORGET;
+	}
 	if (p->trial != 0)
 		end_trial(p, rate);
 	else
@@ -127,44 +150,90 @@ falls_short(struct pace *p, uint64_t now, uint64_t packets)
 	return false;
 }
 
-static unsigned
-level_now(const struct pace *p)
+/* What the last nap told of how much of the load goes through one ring. */
+static void
+learn_share(struct pace *p, uint64_t now, uint64_t packets, struct pace_ring fullest)
 {
-	return (unsigned)((int)p->level + p->trial);
+	double brought = (double)(packets - p->turn_packets), cycles = (double)(now - p->turn_at), seen;
+
+	if (p->share == 0)
+		p->share = 1.0 / (fullest.slots > 0 ? fullest.slots : PACE_RING); /* all of it */
+	if (p->gathered == 0 || fullest.slots == 0)
+		return;
+	seen = fullest.waiting * cycles / ((double)p->gathered * brought);
+	if (seen > 1)
+		seen = 1; /* a packet fills one place: it was a burst */
+	seen /= fullest.slots;
+	p->share += (seen - p->share) * (seen > p->share ? ALARM : CALM);
 }
 
-/* What may come during a nap, packets. */
+/* The rate to expect. The faster of both: a load that has just grown must find room. */
 static double
-room_of(unsigned slots)
+rate_now(const struct pace *p, uint64_t now, uint64_t packets)
 {
-	if (slots == 0 || slots / 2 > PACE_ROOM)
-		return PACE_ROOM;
-	return slots / 2 < PACE_ROOM_MIN ? PACE_ROOM_MIN : slots / 2;
+	double turn = (double)(packets - p->turn_packets) / (double)(now - p->turn_at);
+
+	return now - p->turn_at >= p->turn_min && turn > p->base ? turn : p->base;
 }
 
-uint64_t
-pace_nap(struct pace *p, uint64_t now, uint64_t packets, unsigned slots)
+/* For how long to nap at that rate: what is asked for; 0: not at all. */
+static uint64_t
+length(const struct pace *p, double rate)
 {
-	double brought = (double)(packets - p->nap_packets), cycles = (double)(now - p->nap_at), rate, nap;
+	double longest = FULL / (p->share * rate), shortest = p->excess * (1 + WORTH), nap;
+
+	if (longest > (double)p->nap_max)
+		longest = (double)p->nap_max;
+	if (level_now(p) == 0 || longest < shortest)
+		return 0;
+	nap = longest / (1 << (PACE_LEVELS - level_now(p)));
+	return (uint64_t)((nap > shortest ? nap : shortest) - p->excess);
+}
+
+/* Follows the rate, from epoch to epoch. */
+static void
+follow(struct pace *p, uint64_t now, uint64_t packets)
+{
 	bool over = now - p->epoch_at >= p->epoch_max ||
 		    (now - p->epoch_at >= p->epoch_min && packets - p->epoch_packets >= EPOCH_PACKETS);
 
-	if (brought == 0)
-		return 0; /* nothing came since the last one: nothing to wait for */
-	if (now - p->nap_at >= p->epoch_max) {
+	if (now - p->call_at >= p->epoch_max) {
 		forget(p); /* a pause, or full rounds for as long */
 		begin_epoch(p, now, packets);
-	} else if (over || falls_short(p, now, packets)) {
+	} else if (now - p->call_at >= p->epoch_min) {
+		begin_epoch(p, now, packets); /* what was measured tells of somebody else */
+	} else if (over || (level_now(p) > 0 && falls_short(p, now, packets))) {
 		end_epoch(p, now, packets);
 	}
-	p->nap_at = now;
-	p->nap_packets = packets;
-	if (level_now(p) == 0)
-		return 0;
-	/* The faster of both: a load that has just grown must find room. */
-	rate = brought > p->base * cycles ? brought / cycles : p->base;
-	nap = room_of(slots) / rate;
-	if (nap > (double)p->nap_max)
-		nap = (double)p->nap_max;
-	return (uint64_t)nap >> (PACE_LEVELS - level_now(p));
+}
+
+uint64_t
+pace_nap(struct pace *p, uint64_t now, uint64_t packets, struct pace_ring fullest)
+{
+	if (packets == p->call_packets) {
+		p->gathered = 0;
+		return 0; /* nothing came since the last call: nothing to wait for */
+	}
+	follow(p, now, packets);
+	learn_share(p, now, packets, fullest);
+	p->gathered = 0;
+	p->call_at = now;
+	p->call_packets = packets;
+	p->asked = length(p, rate_now(p, now, packets));
+	if (p->asked > 0 || now - p->turn_at >= p->turn_min) {
+		p->turn_at = now;
+		p->turn_packets = packets;
+	}
+	return p->asked;
+}
+
+void
+pace_wake(struct pace *p, uint64_t now)
+{
+	p->napped = true;
+	p->gathered = now - p->turn_at;
+	/* Steps in either direction find the median; what others did on our CPU for milliseconds counts as little as a us does. */
+	p->excess += (double)p->gathered > p->excess + (double)p->asked ? p->step : -p->step;
+	if (p->excess < 0)
+		p->excess = 0;
 }
