@@ -109,12 +109,31 @@ vhost_mem_set(struct vhost *v, const struct guest_region_claim *claims, const in
 	return 0;
 }
 
+/*
+ * QEMU up to 7.2 speaks of each region once for every queue pair that it starts: what is there is not to be added again, and what
+ * is gone not to be missed.
+ */
+static bool
+has_region(const struct guest_mem *mem, const struct guest_region_claim *claim)
+{
+	for (unsigned i = 0; mem != NULL && i < mem->n; i++) {
+		const struct guest_region *r = &mem->region[i];
+
+		if (r->gpa == claim->gpa && r->len == claim->len && r->user == claim->user)
+			return true;
+	}
+	return false;
+}
+
 int
 vhost_mem_add(struct vhost *v, const struct guest_region_claim *claim, int fd, struct err *err)
 {
 	bool first = v->mem == NULL;
-	struct guest_mem *next = guest_mem_with(v->mem, claim, fd, err);
+	struct guest_mem *next;
 
+	if (has_region(v->mem, claim))
+		return 0;
+	next = guest_mem_with(v->mem, claim, fd, err);
 	if (next != NULL && first)
 		next = with_log(v, next, err);
 	if (next == NULL)
@@ -127,8 +146,11 @@ vhost_mem_add(struct vhost *v, const struct guest_region_claim *claim, int fd, s
 int
 vhost_mem_remove(struct vhost *v, const struct guest_region_claim *claim, struct err *err)
 {
-	struct guest_mem *next = guest_mem_without(v->mem, claim, err);
+	struct guest_mem *next;
 
+	if (!has_region(v->mem, claim))
+		return 0;
+	next = guest_mem_without(v->mem, claim, err);
 	if (next == NULL)
 		return err->code;
 	replace(v, next);
