@@ -24,6 +24,7 @@
 #define LOOK_NS 150      /* between two looks at a ring */
 #define PATIENCE_NS 3000 /* after which less than LEAST is taken */
 #define WARM_MS 500
+#define DRAIN_MS 50   /* at the end */
 #define STALL_MS 1000 /* nothing came for so long: what is under way is lost */
 #define PROBE_MS 100
 #define PROBES_MAX 100
@@ -116,12 +117,28 @@ take_from_wire(struct wire *w, bool any)
 	return ours;
 }
 
+/* The compiler's own prefetch is for reading unless it is told the processor. */
+static inline void
+fetch_to_write(const void *p)
+{
+#if defined(__x86_64__)
+	__asm__ volatile("prefetchw %0" : : "m"(*(const char *)p));
+#else
+	__builtin_prefetch(p, 1);
+#endif
+}
+
 static unsigned
 send_on_wire(struct wire *w, unsigned most)
 {
 	unsigned n = muser_room(&w->peer);
 
 	n = n < most ? n : most;
+	/* The server had the lines last: they are on their way together, not one after the other. */
+	for (unsigned i = 0; i < n; i++) {
+		fetch_to_write(muser_buffer(&w->peer, &w->peer.tx, (uint16_t)i));
+		fetch_to_write(muser_desc(&w->peer.tx, (uint16_t)i));
+	}
 	for (unsigned i = 0; i < n; i++)
 		memcpy(muser_buffer(&w->peer, &w->peer.tx, (uint16_t)i), w->head[0] + VM_HEADER, HEAD - VM_HEADER);
 	if (n > 0)
@@ -138,6 +155,8 @@ send_from_vm(struct wire *w, unsigned most)
 	if (vmpool_count(&w->pool) < most && vmpool_reclaim(&w->pool, vm_tx(w)) < 0)
 		vmpair_broken();
 	n = vmpool_take(&w->pool, token, most);
+	for (unsigned i = 0; i < n; i++)
+		fetch_to_write((void *)(uintptr_t)token[i]);
 	for (unsigned i = 0; i < n; i++)
 		memcpy((void *)(uintptr_t)token[i], w->head[1], HEAD);
 	n = vuser_put(vm_tx(w), token, n, (uint32_t)w->size + VM_HEADER, 0);
@@ -203,6 +222,17 @@ run(struct wire *w, uint64_t ms)
 	for (; now < end && !vmpair_stopped; now = vmpair_cycles())
 		if (now - w->looked >= w->look)
 			step(w, now);
+}
+
+/* Takes what is still under way: a server may be in the rings as long as there is something, and not stand it when we leave. */
+static void
+finish(struct wire *w)
+{
+	uint64_t last = vmpair_cycles(), drain = DRAIN_MS * w->cycles_per_s / 1000;
+
+	while (vmpair_cycles() - last < drain)
+		if ((w->to_vm ? take_from_vm(w, true) : take_from_wire(w, true)) > 0)
+			last = vmpair_cycles();
 }
 
 /* ---- set-up ---- */
@@ -409,6 +439,7 @@ main(int argc, char **argv)
 	run(&w, w.seconds * 1000);
 	ended = vmpair_cycles();
 	packets = w.received - packets;
+	finish(&w);
 	printf("{\"way\":\"%s\",\"size\":%lu,\"in_flight\":%lu,\"ring\":%lu,\"seconds\":%.3f,\"mpps\":%.3f,\"gbps\":%."
 	       "2f,"
 	       "\"load_busy_percent\":%.1f,\"sent\":%lu,\"received\":%lu,\"lost\":%lu,\"foreign\":%lu}\n",

@@ -1,5 +1,5 @@
 """The cases, in the order in which they are measured. Each is a module with HELP (a line), and measure(seconds): a list of Rows."""
-from cases import filter, first_packet, idle, idle_load, incast, memory, ports, queue_move, start, tap_tcp, vm_bounce, vm_latency, vm_lso
+from cases import filter, first_packet, idle, idle_load, incast, memory, ports, queue_move, start, tap_tcp, vm_bounce, vm_latency, vm_lso, wire_vm
 
 CASES = {
     'filter': filter,
@@ -9,6 +9,8 @@ CASES = {
     'vm-cold': vm_bounce.vm_cold,
     'vm-lso': vm_lso,
     'vm-latency': vm_latency,
+    'wire-vm': wire_vm.wire_vm,
+    'vm-wire': wire_vm.vm_wire,
     'incast': incast,
     'ports-1024': ports,
     'tap-tcp': tap_tcp,

@@ -255,7 +255,7 @@ muser_send(struct muser *m, uint16_t n, uint32_t len)
 	struct muser_end *tx = &m->tx;
 
 	for (uint16_t i = 0; i < n; i++) {
-		struct muser_desc *d = &tx->ring->desc[(tx->next + i) & tx->mask];
+		struct muser_desc *d = muser_desc(tx, i);
 
 		d->flags = 0;
 		d->length = len;
@@ -272,7 +272,7 @@ void
 muser_repost(const struct muser *m, struct muser_end *rx, uint16_t n)
 {
 	for (uint16_t i = 0; i < n; i++) {
-		struct muser_desc *d = &rx->ring->desc[(rx->next + i) & rx->mask];
+		struct muser_desc *d = muser_desc(rx, i);
 
 		d->flags = 0;
 		d->length = m->room;

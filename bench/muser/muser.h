@@ -81,6 +81,12 @@ muser_buffer(const struct muser *m, const struct muser_end *end, uint16_t ahead)
 	return end->buffers + (uint64_t)((end->next + ahead) & end->mask) * m->room;
 }
 
+static inline struct muser_desc *
+muser_desc(const struct muser_end *end, uint16_t ahead)
+{
+	return &end->ring->desc[(end->next + ahead) & end->mask];
+}
+
 /* Sends the next n slots, len bytes of each. */
 void muser_send(struct muser *m, uint16_t n, uint32_t len);
 
@@ -95,7 +101,7 @@ muser_ready(const struct muser_end *rx)
 static inline uint32_t
 muser_length(const struct muser_end *rx, uint16_t ahead)
 {
-	return rx->ring->desc[(rx->next + ahead) & rx->mask].length;
+	return muser_desc(rx, ahead)->length;
 }
 
 /* Gives the first n back: the server may fill their buffers anew. */

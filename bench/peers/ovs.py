@@ -77,6 +77,10 @@ class Ovs:
             words += ['--', 'add-port', 'br0', name, '--', 'set', 'Interface', name, 'type=dpdkvhostuser']
         self.control(*words[1:], timeout=READY_S)
 
+    def add_dpdk(self, name, device):
+        """A port on a device of DPDK, in DPDK's words."""
+        self.control('add-port', 'br0', name, '--', 'set', 'Interface', name, 'type=dpdk', f'options:dpdk-devargs="{device}"', timeout=READY_S)
+
     def pids(self):
         return family(self.process)
 
