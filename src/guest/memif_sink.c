@@ -29,7 +29,7 @@ struct writer {
 };
 
 static void
-look_ahead(struct writer *w, unsigned n)
+look_ahead(struct writer *w, struct pkt *const *pkts, unsigned n)
 {
 	struct memif_ring *tx = &w->r->tx;
 	unsigned per_line = RTE_CACHE_LINE_SIZE / sizeof(struct memif_slot);
@@ -39,7 +39,8 @@ look_ahead(struct writer *w, unsigned n)
 		prefetch_to_write(memif_slot_at(tx, i));
 	for (w->known = 0; w->known < n && memif_look(w->r, tx, w->mem, w->known, &w->piece[w->known]); w->known++) {
 		prefetch_to_write(w->piece[w->known].va);
-		prefetch_to_write(w->piece[w->known].va + RTE_CACHE_LINE_SIZE);
+		if (pkts[w->known]->len > RTE_CACHE_LINE_SIZE)
+			prefetch_to_write(w->piece[w->known].va + RTE_CACHE_LINE_SIZE);
 	}
 }
 
@@ -196,7 +197,7 @@ memif_put(struct sink *s, struct lane *lane, struct pkt *const *pkts, const int 
 	}
 	w.mem = atomic_load_explicit(&r->mem, memory_order_acquire);
 	w.available = memif_available(r, &r->tx);
-	look_ahead(&w, w.available < n ? w.available : n);
+	look_ahead(&w, pkts, w.available < n ? w.available : n);
 	for (unsigned i = 0; i < n; i++)
 		verdict[i] = write_packet(&w, pkts[i], tags[i], longest);
 	if (w.used > 0)

@@ -119,6 +119,8 @@ large_segments_are_cut(void **state)
 		uint32_t payload = 0, len;
 		unsigned frames = 0;
 
+		wire_down(&wire);
+		wire_up(&wire);
 		for (unsigned i = 0; i < SLOTS; i++)
 			wire_back(&wire)->ring->desc[i].length = room;
 		load(&pkt, &f, sent, segs, 1448);
@@ -132,8 +134,8 @@ large_segments_are_cut(void **state)
 		assert_int_equal(payload, 30000);
 		assert_int_equal(frames, 21); /* 30000 / 1448, rounded up */
 	}
-	for (unsigned i = 0; i < SLOTS; i++)
-		wire_back(&wire)->ring->desc[i].length = ROOM;
+	wire_down(&wire);
+	wire_up(&wire);
 	for (unsigned i = 0; i < 3; i++) {
 		struct iovec segs[PKT_SEGS_MAX];
 		struct pkt pkt;

@@ -89,7 +89,8 @@ fetch(struct memif_rings *r, const struct guest_mem *mem, unsigned n, struct mem
 
 	for (i = 0; i < n && memif_look(r, &r->rx, mem, i, &piece[i]); i++) {
 		rte_prefetch0(piece[i].va);
-		rte_prefetch0(piece[i].va + RTE_CACHE_LINE_SIZE);
+		if (piece[i].len > RTE_CACHE_LINE_SIZE)
+			rte_prefetch0(piece[i].va + RTE_CACHE_LINE_SIZE);
 	}
 	return i;
 }

@@ -4,8 +4,7 @@
 #include "base/clock.h"
 
 #define FRAMES_MAX 4 /* a first frame and what came with it; more is load. Our choice */
-#define GAP_US \
-	100      /* as long as a worker keeps a queue hot, worker.c: for a second frame sooner than that it may wake */
+#define GAP_US 100   /* a second frame sooner than that is the worker's, who then stays awake for a while. Our choice */
 #define SHARE 10 /* at most one part in so many of the front end's time: a flood to a thousand ports takes some ms */
 
 static _Atomic(direct_forward) forward;
