@@ -65,6 +65,7 @@ a_gathered_frame_is_one_span_of_ours(void **state)
 	struct pkt pkt;
 	struct testplace at = make(&pkt, &f, (struct pkt_claim){ 0 }, 100);
 
+	pkt.writable = false;
 	assert_true(pkt.n_segs > 5);
 	assert_int_equal(pkt_gather(&pkt, room, at.len - 1, &own), 0);
 	assert_false(pkt.writable);
