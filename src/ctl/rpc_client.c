@@ -39,6 +39,7 @@ in_grow(struct rpc_client *c)
 int
 rpc_client_read(struct rpc_client *c)
 {
+	bool with_fds;
 	size_t room;
 	ssize_t n;
 	int rc;
@@ -47,7 +48,9 @@ rpc_client_read(struct rpc_client *c)
 	if (rc < 0)
 		return rc;
 	room = c->in_size - c->in_len;
-	n = recv(c->fd, c->in + c->in_len, room < READ_MAX ? room : READ_MAX, MSG_DONTWAIT);
+	n = closer_recv(c->closer, c->fd, c->in + c->in_len, room < READ_MAX ? room : READ_MAX, &with_fds);
+	if (with_fds)
+		return -EBADMSG;
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 	if (n == 0)

@@ -8,13 +8,15 @@
  */
 #include <stdint.h>
 
+#include "base/closer.h"
 #include "ctl/rpc_message.h"
 
 /* Unsent bytes from which on a client's next request waits. Our choice: about one socket buffer. */
 #define RPC_CLIENT_UNSENT_MAX (256u << 10)
 
 struct rpc_client {
-	int fd; /* -1: closed, to be freed */
+	int fd;                /* -1: closed, to be freed */
+	struct closer *closer; /* of the socket that it came in by */
 	struct rpc_caller who;
 	unsigned listener; /* index of the socket that it came in by */
 	bool eof;          /* it sends nothing more */
@@ -35,8 +37,8 @@ struct rpc_client {
 size_t rpc_client_held(const struct rpc_client *c);
 
 /*
- * Reads once, what is there and fits. Returns 0, -EMSGSIZE when the line is longer than the client may send, or another negative
- * errno when the connection is broken.
+ * Reads once, what is there and fits. Returns 0, -EMSGSIZE when the line is longer than the client may send, -EBADMSG when it sends
+ * descriptors, for which there is no use here, or another negative errno when the connection is broken.
  */
 int rpc_client_read(struct rpc_client *c);
 

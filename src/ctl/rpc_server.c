@@ -25,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/closer.h"
 #include "base/log.h"
 #include "ctl/params.h"
 #include "ctl/rpc_client.h"
@@ -36,7 +37,9 @@
 
 struct listener {
 	int fd;
+	struct closer *closer;
 	bool read_only;
+	bool paused; /* nobody is accepted until its closer is less full */
 	unsigned clients;
 };
 
@@ -104,7 +107,7 @@ client_close(struct rpc_server *s, struct rpc_client *c)
 		c->next->prev = c->prev;
 	/* Close alone does not take it out while a process that was forked a moment ago still has it, and c is freed soon. */
 	epoll_ctl(s->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
-	close(c->fd);
+	closer_hang_up(c->closer, c->fd);
 	c->fd = -1;
 	rpc_client_clear(c);
 	client_count(s, c);
@@ -255,7 +258,7 @@ client_turn(struct rpc_server *s, struct rpc_client *c)
 
 /* Tells why and closes. What is in the socket's buffer reaches a client that reads; one that does not is not waited for. */
 static void
-turn_away(struct rpc_server *s, int fd, const char *why)
+turn_away(struct rpc_server *s, const struct listener *l, int fd, const char *why)
 {
 	struct rpc_text out = { 0 };
 	struct err err;
@@ -267,7 +270,7 @@ turn_away(struct rpc_server *s, int fd, const char *why)
 		why = "it does not listen";
 	warn(s, why);
 	free(out.data);
-	close(fd);
+	closer_hang_up(l->closer, fd);
 }
 
 static int
@@ -286,6 +289,7 @@ client_add(struct rpc_server *s, unsigned listener, int fd)
 	c->fd = fd;
 	c->who = (struct rpc_caller){ cred.uid, cred.pid, s->listeners[listener].read_only };
 	c->listener = listener;
+	c->closer = s->listeners[listener].closer;
 	c->events = ev.events;
 	ev.data.ptr = c;
 	if (epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0) {
@@ -302,16 +306,34 @@ client_add(struct rpc_server *s, unsigned listener, int fd)
 
 /* Without this the listening socket would stay readable and the loop would spin. */
 static void
-no_descriptor_left(struct rpc_server *s, int listen_fd)
+no_descriptor_left(struct rpc_server *s, const struct listener *l)
 {
 	int fd;
 
 	if (s->spare_fd >= 0)
 		close(s->spare_fd);
-	fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd >= 0)
-		turn_away(s, fd, "it has no descriptor left");
+		turn_away(s, l, fd, "it has no descriptor left");
 	s->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+/* Nobody is accepted while l is paused. */
+static void
+pause_listening(struct rpc_server *s, struct listener *l, bool paused)
+{
+	struct epoll_event ev = { .events = paused ? 0 : EPOLLIN, .data.ptr = l };
+
+	if (l->paused != paused && epoll_ctl(s->epoll_fd, EPOLL_CTL_MOD, l->fd, &ev) == 0)
+		l->paused = paused;
+}
+
+static void
+resume_listening(struct rpc_server *s)
+{
+	for (unsigned i = 0; i < s->n_listeners; i++)
+		if (s->listeners[i].paused && !closer_is_full(s->listeners[i].closer))
+			pause_listening(s, &s->listeners[i], false);
 }
 
 static void
@@ -320,16 +342,22 @@ listener_event(struct rpc_server *s, unsigned listener)
 	struct listener *l = &s->listeners[listener];
 
 	for (unsigned i = 0; i < TURN_MAX; i++) {
-		int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		int fd;
 
+		if (closer_is_full(l->closer)) {
+			pause_listening(s, l, true);
+			warn(s, "descriptors that others sent take too long to be closed");
+			return;
+		}
+		fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd < 0 && (errno == EMFILE || errno == ENFILE))
-			no_descriptor_left(s, l->fd);
+			no_descriptor_left(s, l);
 		if (fd < 0)
 			return;
 		if (l->clients >= RPC_CLIENTS_MAX)
-			turn_away(s, fd, "all places are taken");
+			turn_away(s, l, fd, "all places are taken");
 		else if (client_add(s, listener, fd) < 0)
-			close(fd);
+			closer_hang_up(l->closer, fd);
 	}
 }
 
@@ -358,6 +386,7 @@ rpc_server_poll(struct rpc_server *s)
 	int64_t end_us;
 	int n;
 
+	resume_listening(s);
 	n = epoll_wait(s->epoll_fd, ev, TURN_MAX, 0);
 	for (int i = 0; i < n; i++)
 		event_dispatch(s, &ev[i]);
@@ -418,18 +447,22 @@ rpc_server_listen(struct rpc_server *s, int fd, bool read_only)
 {
 	struct listener *l = &s->listeners[s->n_listeners];
 	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = l };
+	struct closer *closer = closer_new();
 	int flags = fcntl(fd, F_GETFL), rc = 0;
 
 	if (s->n_listeners == LISTENERS_MAX)
 		rc = -ENOSPC;
+	else if (closer == NULL)
+		rc = -ENOMEM;
 	else if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
 		 epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0)
 		rc = -errno;
 	if (rc < 0) {
 		close(fd);
+		closer_free(closer);
 		return rc;
 	}
-	*l = (struct listener){ .fd = fd, .read_only = read_only };
+	*l = (struct listener){ .fd = fd, .closer = closer, .read_only = read_only };
 	s->n_listeners++;
 	return 0;
 }
@@ -463,8 +496,10 @@ rpc_server_free(struct rpc_server *s)
 		s->closed = c->next;
 		free(c);
 	}
-	for (unsigned i = 0; i < s->n_listeners; i++)
-		close(s->listeners[i].fd);
+	for (unsigned i = 0; i < s->n_listeners; i++) {
+		closer_unlisten(s->listeners[i].closer, s->listeners[i].fd);
+		closer_free(s->listeners[i].closer);
+	}
 	if (s->spare_fd >= 0)
 		close(s->spare_fd);
 	if (s->again_fd >= 0)

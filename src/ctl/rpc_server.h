@@ -50,7 +50,10 @@ int rpc_server_listen(struct rpc_server *server, int fd, bool read_only);
 /* A descriptor that is readable while there is something to do; it stays the server's. */
 int rpc_server_fd(const struct rpc_server *server);
 
-/* Does what is ready: at most 32 requests, none begun after 5 ms; rpc_server_fd() stays readable when more is waiting. */
+/*
+ * Does what is ready: at most 32 requests, none begun after 5 ms; rpc_server_fd() stays readable when more is waiting. To be called
+ * every second or so in any case: a socket that nobody is accepted from, because descriptors of former clients do not close, is looked at.
+ */
 void rpc_server_poll(struct rpc_server *server);
 
 /* Clients connected now. */

@@ -12,6 +12,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "base/closer.h"
 #include "guest/fault.h"
 
 /* Owned by the generations that have it. Written by: control. */
@@ -23,6 +24,8 @@ struct guest_mapping {
 	uint64_t file_min; /* bytes that the file has to have */
 };
 
+static struct closer *closer; /* of memory that takes its time to be freed; NULL: control waits for it */
+
 /* ---- one file ---- */
 
 /*
@@ -32,9 +35,11 @@ struct guest_mapping {
 static int
 file_kind(int fd, uint64_t *page, struct err *err)
 {
-	struct statfs fs;
+	struct statfs fs = { 0 };
+	/* Only files in memory have seals. Asked first: the owner of another file system may answer the other calls late or never. */
+	bool in_memory = fcntl(fd, F_GET_SEALS) >= 0;
 
-	if (fstatfs(fd, &fs) < 0)
+	if ((!in_memory && errno == EBADF) || (in_memory && fstatfs(fd, &fs) < 0))
 		return err_set(err, -errno, "memory file cannot be looked at: %s", strerror(errno));
 	if (fs.f_type == TMPFS_MAGIC)
 		*page = (uint64_t)sysconf(_SC_PAGESIZE);
@@ -75,8 +80,7 @@ mapping_drop(struct guest_mapping *m)
 	if (m == NULL || --m->refs > 0)
 		return;
 	fault_remove(m->slot);
-	munmap(m->base, m->len);
-	close(m->fd);
+	closer_unmap(closer, m->base, m->len, m->fd);
 	free(m);
 }
 
@@ -314,4 +318,6 @@ void
 guest_mem_init(void)
 {
 	fault_init();
+	if (closer == NULL)
+		closer = closer_new();
 }

@@ -8,6 +8,7 @@
  *	deadline_ns != 0  <=>  a message has begun and is not whole, or an answer is not sent whole
  *	an answer waits	   =>  no message is read, so at most one answer waits
  *	descriptors: all that arrived are in fds[0..n_fds), with the message that is being read; the surplus is closed on arrival
+ *	its closer is full =>  nothing is read or accepted (base/closer.h)
  *
  * The timer is set to the earliest deadline and is never taken back: when it strikes, all sessions are looked at.
  */
@@ -25,12 +26,14 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/closer.h"
 #include "base/log.h"
 
 #define TURNS 64                  /* steps of one poll; our choice */
 #define TURN_NS (5 * NSEC_PER_MS) /* our choice, as for the RPC server: the caller's other work is never far */
 #define ACCEPTS 4                 /* of one step; our choice */
 #define ARRIVE_MAX 253            /* SCM_MAX_FD of the kernel (include/net/scm.h): what one sendmsg can carry */
+#define PAUSE_MS 100              /* until a closer that was full is asked again; our choice */
 #define OUT_MAX 4096              /* bytes of an answer that wait; our choice */
 #define NAME_MAX_LEN 64
 
@@ -48,7 +51,9 @@ struct session {
 	struct session_options is;
 	char name[NAME_MAX_LEN];
 	struct watch listen_watch, watch;
-	int fd; /* of the connection, -1: none */
+	struct closer *closer;
+	bool paused; /* nobody is accepted until its closer is less full */
+	int fd;      /* of the connection, -1: none */
 	uint32_t events;
 	uint64_t deadline_ns; /* 0: none */
 	uint64_t connect_ns;  /* when a client tries next */
@@ -108,8 +113,7 @@ static void
 close_fds(struct session *s)
 {
 	for (unsigned i = 0; i < s->n_fds; i++)
-		if (s->fds[i] >= 0)
-			close(s->fds[i]);
+		closer_close(s->closer, s->fds[i]);
 	s->n_fds = 0;
 	s->more_fds = false;
 }
@@ -146,7 +150,7 @@ attach(struct session *s, int fd)
 	s->out_len = s->out_sent = 0;
 	next_message(s);
 	if (watch_for(s, EPOLLIN) < 0) {
-		close(fd);
+		closer_hang_up(s->closer, fd);
 		s->fd = -1;
 		return -ENOMEM;
 	}
@@ -163,7 +167,7 @@ session_end(struct session *s, const char *why)
 		return;
 	/* Close alone does not take it out while another process has it. */
 	epoll_ctl(s->loop->epoll_fd, EPOLL_CTL_DEL, s->fd, NULL);
-	close(s->fd);
+	closer_hang_up(s->closer, s->fd);
 	s->fd = -1;
 	s->out_len = s->out_sent = 0;
 	next_message(s);
@@ -207,7 +211,7 @@ take_fds(struct session *s, struct msghdr *msg)
 			if (s->n_fds < SESSION_FDS_MAX) {
 				s->fds[s->n_fds++] = fd;
 			} else {
-				close(fd);
+				closer_close(s->closer, fd);
 				s->more_fds = true;
 			}
 		}
@@ -237,6 +241,8 @@ receive(struct session *s, struct err *err)
 		return -ECONNRESET;
 	if (!take_fds(s, &msg))
 		return err_set(err, -EMFILE, "descriptors got lost on their way here");
+	if (closer_is_full(s->closer))
+		return err_set(err, -EBUSY, "descriptors that it sent take too long to be closed");
 	s->have += (size_t)n;
 	return (int)n;
 }
@@ -367,17 +373,38 @@ no_descriptor_left(struct session *s)
 		close(loop->spare_fd);
 	fd = accept4(s->is.listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd >= 0)
-		close(fd);
+		closer_hang_up(s->closer, fd);
 	loop->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (may_tell(s, TALE_TURNED_AWAY))
 		log_warn("%s was turned away: no descriptor is left port=%s", s->is.kind->peer, s->name);
+}
+
+/* Nobody is accepted while s is paused; it is looked after when the timer strikes. */
+static void
+pause_listening(struct session *s, bool paused)
+{
+	struct epoll_event ev = { .events = paused ? 0 : EPOLLIN, .data.ptr = &s->listen_watch };
+
+	if (s->paused != paused && epoll_ctl(s->loop->epoll_fd, EPOLL_CTL_MOD, s->is.listen_fd, &ev) == 0)
+		s->paused = paused;
+	if (s->paused)
+		timer_set(s->loop, clock_ns() + PAUSE_MS * NSEC_PER_MS);
+	if (s->paused && may_tell(s, TALE_TURNED_AWAY))
+		log_warn("%s has to wait: descriptors that former ones sent take too long to be closed port=%s",
+			 s->is.kind->peer, s->name);
 }
 
 static void
 listener_event(struct session *s)
 {
 	for (unsigned i = 0; i < ACCEPTS; i++) {
-		int fd = accept4(s->is.listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		int fd;
+
+		if (closer_is_full(s->closer)) {
+			pause_listening(s, true);
+			return;
+		}
+		fd = accept4(s->is.listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd < 0 && (errno == EMFILE || errno == ENFILE))
 			no_descriptor_left(s);
@@ -390,7 +417,7 @@ listener_event(struct session *s)
 			attach(s, fd);
 			continue;
 		}
-		close(fd);
+		closer_hang_up(s->closer, fd);
 		if (may_tell(s, TALE_TURNED_AWAY))
 			log_warn("second %s was turned away, the first one is still there port=%s", s->is.kind->peer,
 				 s->name);
@@ -423,6 +450,8 @@ look_at_the_clock(struct session_loop *loop)
 		else if (s->fd < 0 && s->connect_ns != 0 && s->connect_ns <= now)
 			try_connect(s);
 		timer_set(loop, s->fd >= 0 ? s->deadline_ns : s->connect_ns);
+		if (s->paused)
+			pause_listening(s, closer_is_full(s->closer));
 	}
 }
 
@@ -519,8 +548,9 @@ session_open(struct session_loop *loop, const struct session_options *options, s
 	s->listen_watch.listens = true;
 	s->fd = -1;
 	s->in = malloc(options->kind->message_max);
-	if (s->in == NULL)
-		goto free_session;
+	s->closer = closer_new();
+	if (s->in == NULL || s->closer == NULL)
+		goto free_buffer;
 	ret = begin(s);
 	if (ret < 0)
 		goto free_buffer;
@@ -528,8 +558,8 @@ session_open(struct session_loop *loop, const struct session_options *options, s
 	loop->sessions = s;
 	return s;
 free_buffer:
+	closer_free(s->closer);
 	free(s->in);
-free_session:
 	free(s);
 close_listener:
 	if (options->listen_fd >= 0)
@@ -551,8 +581,9 @@ session_close(struct session *s)
 	*at = s->next;
 	if (s->is.listen_fd >= 0) {
 		epoll_ctl(s->loop->epoll_fd, EPOLL_CTL_DEL, s->is.listen_fd, NULL);
-		close(s->is.listen_fd);
+		closer_unlisten(s->closer, s->is.listen_fd);
 	}
+	closer_free(s->closer);
 	free(s->in);
 	free(s);
 }

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <sys/resource.h>
 
@@ -217,6 +218,62 @@ what_is_said_unasked_is_waited_for_as_long(void **state)
 	port_close(&p);
 }
 
+/* A TCP socket whose last close waits for an hour (SO_LINGER), until *reader is closed. */
+static int
+lingering(int *reader)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct linger hour = { 1, 3600 };
+	static char bytes[1 << 16];
+	socklen_t len = sizeof(at);
+	int listener = socket(AF_INET, SOCK_STREAM, 0), fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(bind(listener, (struct sockaddr *)&at, len) + listen(listener, 1), 0);
+	getsockname(listener, (struct sockaddr *)&at, &len);
+	assert_int_equal(connect(fd, (struct sockaddr *)&at, len), 0);
+	*reader = accept(listener, NULL, NULL);
+	close(listener);
+	while (send(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &hour, sizeof(hour));
+	return fd;
+}
+
+static void
+descriptors_that_do_not_close_cost_their_port_alone(void **state)
+{
+	int memory = handed, fd, other_fd, reader;
+	struct port p, other;
+
+	port_open(&p);
+	port_open(&other);
+	fd = peer_connect(&p);
+	other_fd = peer_connect(&other);
+	round_trip(&p, fd);
+	handed = lingering(&reader);
+	send_message(fd, OP_COUNT, 0, 1);
+	close(handed);
+	assert_true(until(&p.messages, 2, 1000));
+	/* Those behind it pile up, up to a point. */
+	handed = STDIN_FILENO;
+	send_message(fd, OP_COUNT, 0, 253);
+	send_message(fd, OP_COUNT, 0, 253);
+	handed = memory;
+	assert_true(until(&p.ended, 1, 1000));
+	assert_string_equal(p.why, "descriptors that it sent take too long to be closed");
+	close(fd);
+	fd = peer_connect(&p);
+	assert_false(until(&p.begun, 2, 300));
+	round_trip(&other, other_fd);
+	close(reader);
+	assert_true(until(&p.begun, 2, 2000));
+	round_trip(&p, fd);
+	close(fd);
+	close(other_fd);
+	port_close(&p);
+	port_close(&other);
+}
+
 /* ---- we connect ---- */
 
 struct dial {
@@ -295,6 +352,7 @@ main(void)
 		cmocka_unit_test(whoever_stalls_or_floods_delays_nobody_else),
 		cmocka_unit_test(a_peer_that_does_not_read_has_a_second_too),
 		cmocka_unit_test(what_is_said_unasked_is_waited_for_as_long),
+		cmocka_unit_test(descriptors_that_do_not_close_cost_their_port_alone),
 		cmocka_unit_test(a_client_tries_once_a_second),
 		cmocka_unit_test(nothing_is_left_of_a_session_that_cannot_be_opened),
 	};

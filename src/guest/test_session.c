@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "base/log.h"
 #include "guest/test_session.h"
@@ -186,7 +187,7 @@ session_start(void **state)
 	log_set_level(LOG_LEVEL_ERROR);
 	if (mkdtemp(folder) == NULL)
 		return -1;
-	handed = open("/dev/null", O_RDWR | O_CLOEXEC);
+	handed = memfd_create("handed", MFD_CLOEXEC);
 	loop = session_loop_new();
 	return handed < 0 || loop == NULL ? -1 : 0;
 }

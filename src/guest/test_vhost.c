@@ -353,6 +353,14 @@ guest_open_fds(void)
 	return n;
 }
 
+bool
+guest_has_open_fds(unsigned n)
+{
+	for (unsigned ms = 0; guest_open_fds() != n && ms < 2000; ms++)
+		usleep(1000);
+	return guest_open_fds() == n;
+}
+
 unsigned
 guest_mappings(void)
 {

@@ -83,6 +83,7 @@ int guest_state(struct guest *g, enum vuser_request request, unsigned index, uns
 bool guest_until(struct guest *g, enum vhost_state state);
 
 unsigned guest_open_fds(void);
+bool guest_has_open_fds(unsigned n); /* within two seconds: a thread closes what could take its time */
 
 /* Mappings of memory files in this process. */
 unsigned guest_mappings(void);

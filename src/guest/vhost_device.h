@@ -89,7 +89,10 @@ void vhost_ring_set_call(struct vhost *v, unsigned i, int fd);
 /* Publishes next (NULL: none; taken over) for rings that do not use what it lacks. The former generation is freed. */
 void vhost_mem_publish(struct vhost *v, struct guest_mem *next);
 
-/* Takes over fd as the dirty log; used while LOG_ALL is negotiated. Returns 0 or -errno and err, with nothing changed. */
+/*
+ * Takes over fd as the dirty log (v->log_fd); used while LOG_ALL is negotiated. Returns 0 or -errno and err. A file that
+ * cannot be a log stays the caller's, who knows how to close it.
+ */
 int vhost_log_set(struct vhost *v, int fd, uint64_t offset, uint64_t len, struct err *err);
 
 /* Publishes the current memory with the log as it has to be now. Returns 0 or -errno and err. */

@@ -63,10 +63,8 @@ vhost_log_set(struct vhost *v, int fd, uint64_t offset, uint64_t len, struct err
 	/* Mapped once to know that it can be: whether it is used now or later, this is the message that is refused. */
 	struct guest_mem *probe = guest_mem_logged(NULL, fd, offset, len, err);
 
-	if (probe == NULL) {
-		close(fd);
+	if (probe == NULL)
 		return err->code;
-	}
 	guest_mem_free(probe);
 	if (v->log_fd >= 0)
 		close(v->log_fd);

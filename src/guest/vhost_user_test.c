@@ -208,7 +208,7 @@ whatever_is_wrong_ends_the_connection_with_its_reason(void **state)
 		send_along(&g, &m, wrongs[i].along, false);
 		expect_end(&g, wrongs[i].why);
 		guest_down(&g);
-		assert_int_equal(guest_open_fds(), fds);
+		assert_true(guest_has_open_fds(fds));
 		assert_int_equal(guest_mappings(), mappings);
 	}
 	guest_close(&g);
