@@ -21,11 +21,12 @@ from vhostclient import GET_FEATURES, Child, Device, Wire
 ASIDE = {'mode': 'access', 'id': 99}
 BAD = ('bad0', 'bad1', 'bad2', 'bad3')  # bad3 may send from any address
 LOST = 0xffffffff
-PATIENCE_S = 3  # late is not lost: on a busy machine a worker may be off its CPU for a while
+PATIENCE_S = 15  # late is not lost: on a busy machine all that is looked at here may be off its CPU for seconds
 PAUSE_S = 0.001
 LOG_LINES = 16  # of one test at most: each sort of event is told once a second and port
 FEW_MS = 10  # for an answer to others
 MEDIAN_US = 5000  # of the neighbours' frames
+STARVED = 0.2  # threads that wait for a CPU at any time: what others do to this machine is no news of ours
 LOOKS = 1 << 20
 
 
@@ -135,12 +136,6 @@ class Neighbours:
         yield looks
         looks.append(Look(self.words[1 + first:1 + self.words[0]].tolist()))
 
-    def median_us(self, count=100):
-        """Of frames that come from now on."""
-        with self.looking() as looks:
-            self.wait(count)
-        return looks[0].median_us
-
     def wait(self, count):
         """Until as many frames more have come, or were lost."""
         enough = self.words[0] + count
@@ -163,6 +158,16 @@ def log_lines(host):
     return host.daemon.log.read_text().splitlines()
 
 
+def waiting_s(host):
+    """Seconds that threads of the data plane were able to run and did not (schedstat: Documentation/scheduler/sched-stats.rst)."""
+    pid, = host.pids
+    total = 0
+    for task in os.listdir(f'/proc/{pid}/task'):
+        with open(f'/proc/{pid}/task/{task}/schedstat') as stat:
+            total += int(stat.read().split()[1])
+    return total / 1e9
+
+
 def state(host, name):
     return host.port(name)['state']
 
@@ -183,14 +188,18 @@ def to(target, source, payload=b'', **options):
     return frame(target, bad_mac(source), payload, **options)
 
 
-def send(guest, count, seconds=5):
+def comes(condition, seconds=PATIENCE_S, pause=0.02):
+    return wait_for(condition, seconds, pause)
+
+
+def send(guest, count, seconds=PATIENCE_S):
     """Sends what lies in the first transmit ring, count times; whether the daemon took all."""
     end = time.monotonic() + seconds
     while count > 0 and time.monotonic() < end:
         room = guest.tx.used_idx + guest.tx.size - guest.tx.idx & 0xffff
         guest.tx.publish(min(room, count))
         count -= min(room, count)
-    return count == 0 and wait_for(lambda: guest.tx.used_idx == guest.tx.idx, max(0.1, end - time.monotonic()), 0)
+    return count == 0 and comes(lambda: guest.tx.used_idx == guest.tx.idx, pause=0)
 
 
 @contextmanager
@@ -240,8 +249,8 @@ def answers_ms(host, count):
 
 
 def others_are_answered(host, count=40):
-    """Within a few milliseconds for the most part: what is longer is the machine's. If need be at the third try."""
-    for _ in range(3):
+    """Within a few milliseconds for the most part: what is longer is the machine's. If need be at the fifth try."""
+    for _ in range(5):
         times = answers_ms(host, count)
         print(f'answers to another port: median {times[count // 2]:.2f} ms, nine of ten {times[count * 9 // 10]:.2f} ms, longest {times[-1]:.2f} ms')
         if times[count // 2] < FEW_MS:
@@ -265,6 +274,9 @@ def host(lab):
     for name in BAD:  # what a lane makes once, it has now
         with device(host, name, to(mac(2), name), pairs=4) as guest:
             send(guest, 64)
+    with wire(host, 'bad0') as peer, open('/dev/null') as file:
+        peer.send(GET_FEATURES, fds=[file.fileno()])  # a thread closes such a one
+        peer.receive()
     return host
 
 
@@ -283,18 +295,18 @@ def books(host):
 
 @pytest.fixture(autouse=True)
 def unharmed(request, host, neighbours, books):
-    before, lines = footprint(host), log_lines(host)
+    before, lines, began, waited = footprint(host), log_lines(host), time.monotonic(), waiting_s(host)
     with neighbours.looking() as looks:
         yield
         neighbours.wait(20)
-    print(f'\nneighbours: {looks[0]}')
-    assert wait_for(lambda: all(state(host, name) == 'no front end' for name in BAD)), 'a test must end its connections'
+    waited = (waiting_s(host) - waited) / (time.monotonic() - began)
+    print(f'\nneighbours: {looks[0]}; threads of the data plane that waited for a CPU: {waited:.2f}')
+    assert comes(lambda: all(state(host, name) == 'no front end' for name in BAD)), 'a test must end its connections'
     assert not looks[0].lost, f'neighbours: {looks[0]}'
-    if looks[0].median_us > MEDIAN_US:  # or this machine is as slow without an attack
-        assert looks[0].median_us < 10 * neighbours.median_us(), f'neighbours: {looks[0]}'
+    assert looks[0].median_us < MEDIAN_US or waited > STARVED, f'neighbours: {looks[0]}'
     wrong = unbalanced(host.daemon)
     assert not wrong, f'the books do not balance: {wrong}'
-    wait_for(lambda: footprint(host)[0] <= before[0], 2)
+    comes(lambda: footprint(host)[:2] <= before[:2] and footprint(host)[1] <= before[1])
     check_flat(before, footprint(host))
     said = log_lines(host)[len(lines):]
     assert len(said) <= getattr(request.function, 'log_lines', LOG_LINES), said

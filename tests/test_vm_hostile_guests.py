@@ -13,8 +13,8 @@ import pytest
 
 import vhostclient as vhost
 from frames import Books, Ear
-from lib import BROADCAST, frame, mac, mac_bytes, wait_for
-from neighbours import BAD, bad_mac, books, configuration, device, host, lab, log_lines, lost_nothing, neighbours, others_are_answered, \
+from lib import BROADCAST, frame, mac, mac_bytes
+from neighbours import BAD, bad_mac, books, comes, configuration, device, host, lab, log_lines, lost_nothing, neighbours, others_are_answered, \
     send, seqload, state, to, traffic, unharmed  # noqa: F401
 from vhostclient import Child, HungUp, Memory
 
@@ -81,17 +81,17 @@ def test_a_guest_that_breaks_a_ring_loses_that_ring(host, books, way):
                 ring.idx = max(ring.idx, ring.used_idx + 1)
                 ring.notify()
             peer.tx.publish(1)
-            assert wait_for(lambda: state(host, 'bad0') == f'broken: {fault}', pause=0.005), f'{what}: {state(host, "bad0")}'
+            assert comes(lambda: state(host, 'bad0') == f'broken: {fault}', pause=0.005), f'{what}: {state(host, "bad0")}'
             got, dropped = peer.rx.used_idx, books.drops()['bad0', 'port_down']
             if way == 'transmit':
                 received = guest.rx.used_idx
                 peer.tx.publish(1)
-                assert wait_for(lambda: guest.rx.used_idx != received, pause=0), what
+                assert comes(lambda: guest.rx.used_idx != received, pause=0), what
                 guest.rx.pump()
             else:
                 assert dropped, what
                 guest.tx.publish(1)
-                assert wait_for(lambda: peer.rx.used_idx != got, pause=0), what
+                assert comes(lambda: peer.rx.used_idx != got, pause=0), what
             peer.rx.pump()
             guest.memory.map[ring.desc:ring.used] = saved
             guest.stop(n)
@@ -104,7 +104,7 @@ def test_a_guest_that_breaks_a_ring_loses_that_ring(host, books, way):
         ring.notify()
         peer.tx.publish(1)
         told = f'port=bad0 ring={"tx" if way == "transmit" else "rx"}0 reason="{JUMP}"'
-        assert wait_for(lambda: any(told in line for line in log_lines(host)[lines:])), log_lines(host)[lines:]
+        assert comes(lambda: any(told in line for line in log_lines(host)[lines:])), log_lines(host)[lines:]
 
 
 def test_a_ring_that_cannot_run_says_so(host):
@@ -182,7 +182,7 @@ def test_memory_addresses_kicks_and_calls_change_under_full_traffic(host, books)
         assert state(host, 'bad0') == 'up'
         for ring in (guest.rings[0], guest.rings[1], guest.rings[3]):  # one flow comes by one queue
             at = ring.used_idx
-            assert wait_for(lambda: ring.used_idx != at), 'traffic stands still'
+            assert comes(lambda: ring.used_idx != at), 'traffic stands still'
         spare.close()
     drops = books.drops() - before
     assert set(drops) <= {(port, reason) for port in ('bad0', 'peer') for reason in ('receiver_full', 'port_down')}, drops
@@ -196,11 +196,11 @@ def test_a_queue_stops_while_the_others_run(host):
             base = {n: guest.stop(n) for n in (7, 6)}
             before = [ring.used_idx for ring in others]
             stands = guest.rings[7].used_idx
-            assert wait_for(lambda: all(ring.used_idx != at for ring, at in zip(others, before)), pause=0.001), 'another queue stands still, too'
+            assert comes(lambda: all(ring.used_idx != at for ring, at in zip(others, before)), pause=0.001), 'another queue stands still, too'
             assert guest.rings[7].used_idx == stands == base[7]
             for n, at in base.items():
                 guest.start(n, at)
-            assert wait_for(lambda: guest.rings[7].used_idx != stands, pause=0.001)
+            assert comes(lambda: guest.rings[7].used_idx != stands, pause=0.001)
 
 
 def test_a_dirty_log_that_comes_and_goes_misses_no_page(host):
@@ -341,7 +341,7 @@ def test_garbage_of_every_length_with_random_offloads(host, books, receiver):
         with Ear(host.vms['tap'], 'eth0') as tap, Ear(host.dc, 'fldc0') as dc:
             send(guest, 10)
             ears = {'tap': tap, 'wire': dc, 'everybody': tap}
-            assert receiver == 'peer' or wait_for(lambda: any(b'after all' in data for data in ears[receiver].take(1, 0.1)), 5)
+            assert receiver == 'peer' or comes(lambda: any(b'after all' in data for data in ears[receiver].take(1, 0.1)))
     found = Counter()
     for (_, reason), count in (books.drops() - drops).items():
         found[reason] += count
@@ -384,7 +384,7 @@ def test_ports_go_and_come_while_their_guests_send(host):
         for _ in range(5):
             with traffic(*guests, listeners=[peer], nice=5):
                 at = [guest.tx.used_idx for guest in guests]
-                assert wait_for(lambda: all(guest.tx.used_idx != n for guest, n in zip(guests, at)))
+                assert comes(lambda: all(guest.tx.used_idx != n for guest, n in zip(guests, at)))
                 apply(host, BAD[2:])
                 assert all(guest.is_cut_off() for guest in guests)
                 apply(host, BAD)

@@ -154,7 +154,7 @@ class Ring:
 class Wire:
     """A connection to a port's socket."""
 
-    def __init__(self, path, seconds=10):
+    def __init__(self, path, seconds=20):
         self.path = str(path)
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.settimeout(seconds)
@@ -223,7 +223,7 @@ class Wire:
         self.send(request, payload, fds, VERSION | NEED_REPLY)
         return struct.unpack('<Q', self.receive()[1])[0] == 0
 
-    def is_cut_off(self, seconds=5):
+    def is_cut_off(self, seconds=15):
         """Whether the daemon hangs up within that time; what it sends before is thrown away."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
