@@ -4,9 +4,12 @@ Around each test the neighbours exchange frames, none of which may be lost; afte
 one that was started, with as many descriptors and threads and as much memory as before, and its log is short.
 """
 import contextlib
+import ctypes
+import errno
 import os
 import socket
 import struct
+import threading
 import time
 from contextlib import ExitStack, contextmanager
 
@@ -173,10 +176,8 @@ def test_a_descriptor_that_takes_an_hour_to_close_holds_up_nobody(host):
             stack.enter_context(into)
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it is turned away already
                 peer.sendmsg([b'x'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack('i', out.fileno()))])
-                out.close()  # the daemon's is the last one
-                return
-            out.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes(8))
-            out.close()
+            # the daemon's is the last one, or ours is, where it was faster
+            threading.Thread(target=out.close, daemon=True).start()
         first = stack.enter_context(wire(host, 'bad0'))
         for _ in range(20):
             give(stack.enter_context(wire(host, 'bad0')).socket)
@@ -192,6 +193,58 @@ def test_a_descriptor_that_takes_an_hour_to_close_holds_up_nobody(host):
         assert others_are_answered(host)
         with wire(host, 'bad0') as again:
             again.ask_u64(vhost.GET_FEATURES)
+
+
+class SilentFile(threading.Thread):
+    """A file whose file system (linux/fuse.h) answers until it has been opened, and then nobody: not fstat, not statfs, not close."""
+    INIT, GETATTR, OPEN = 26, 3, 14
+
+    def __init__(self, path):
+        super().__init__(daemon=True)
+        self.path = str(path)
+        path.touch()
+        self.device = os.open('/dev/fuse', os.O_RDWR)
+        options = f'fd={self.device},rootmode=100644,user_id=0,group_id=0,allow_other'
+        if libc.mount(b'silent', self.path.encode(), b'fuse', 0, options.encode()) != 0:
+            raise OSError(ctypes.get_errno(), 'mount of a FUSE file system')
+        self.start()
+        self.fd = os.open(self.path, os.O_RDWR)
+        self.join()
+
+    def run(self):
+        opened = False
+        while not opened:
+            request = os.read(self.device, 1 << 17)
+            _, opcode, unique = struct.unpack_from('<IIQ', request)
+            opened = opcode == self.OPEN
+            body = {self.INIT: struct.pack('<IIIIHHIIHHI28x', 7, 31, 0, 0, 1, 1, 4096, 1, 1, 0, 0),
+                    self.GETATTR: struct.pack('<QII6Q10I', 0, 0, 0, 1, 1 << 20, 2048, 0, 0, 0, 0, 0, 0, 0o100644, 1, 0, 0, 0, 4096, 0),
+                    self.OPEN: struct.pack('<QII', 1, 0, 0)}.get(opcode)
+            os.write(self.device, struct.pack('<IiQ', 16 + len(body or b''), 0 if body else -errno.ENOSYS, unique) + (body or b''))
+
+    def end(self):
+        """Whoever waits is told that nobody is there."""
+        libc.umount2(self.path.encode(), 2)  # MNT_DETACH
+        os.close(self.device)
+        with contextlib.suppress(OSError):  # the answer to this close
+            os.close(self.fd)
+
+
+def test_a_file_whose_file_system_never_answers_holds_up_nobody(host):
+    """As guest memory, as a log, where eventfds belong, and where nothing does; from one port after the other, since each may wait for it."""
+    memory = Memory(4096)
+    file = SilentFile(host.lab.folder / 'silent')
+    try:
+        for name, request, payload in (('bad0', vhost.SET_MEM_TABLE, struct.pack('<II', 1, 0) + memory.region()),
+                                       ('bad1', vhost.SET_LOG_BASE, struct.pack('<QQ', 4096, 0)),
+                                       ('bad2', vhost.SET_VRING_CALL, struct.pack('<Q', 0)), ('bad3', vhost.GET_FEATURES, b'')):
+            with wire(host, name) as peer:
+                peer.send(request, payload, [file.fd])
+                assert request == vhost.GET_FEATURES or peer.is_cut_off(2)
+            assert others_are_answered(host)
+    finally:
+        file.end()
+    memory.close()
 
 
 def test_an_eventfd_that_blocks_holds_up_nobody(host, books):
