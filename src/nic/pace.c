@@ -9,7 +9,6 @@
 #define SURPRISE (1.0 / 4)
 #define WINDOW_PACKETS 64 /* half as many of a random stream are one case in a hundred thousand */
 #define PATIENCE_MAX 64   /* trials take 1.5 % of the time then */
-#define TURN_MIN_US 20    /* in which a burst that a sender puts together is no rate. Our choice */
 #define FULL (1.0 / 2)    /* of the fullest ring: twice as much from one moment to the next finds room */
 #define ALARM (1.0 / 4)   /* of the difference: how fast `share` rises, */
 #define CALM (1.0 / 8)    /* and falls */
@@ -25,15 +24,14 @@ pace_init(struct pace *p, uint64_t hz, uint64_t now)
 	*p = (struct pace){ .nap_max = hz / 1000000 * PACE_MAX_US,
 			    .epoch_min = hz / 1000000 * EPOCH_MIN_US,
 			    .epoch_max = hz / 1000000 * EPOCH_MAX_US,
-			    .turn_min = hz / 1000000 * TURN_MIN_US,
 			    .quiet = (double)QUIET_RATE / (double)hz,
 			    .epoch_at = now,
 			    .call_at = now,
-			    .turn_at = now,
 			    .next_trial = 1,
 			    .patience = 1,
 			    .excess = (double)hz / 1e6 * EXCESS_US,
-			    .step = (double)hz / 1e6 / STEPS_US };
+			    .step = (double)hz / 1e6 / STEPS_US,
+			    .share = 1.0 / PACE_RING };
 }
 
 /* Begins anew, without naps. */
@@ -45,7 +43,6 @@ forget(struct pace *p)
 	p->hold = 0;
 	p->patience = 1;
 	p->next_trial = 1;
-	p->share = 0;
 }
 
 static bool
@@ -154,10 +151,8 @@ falls_short(struct pace *p, uint64_t now, uint64_t packets)
 static void
 learn_share(struct pace *p, uint64_t now, uint64_t packets, struct pace_ring fullest)
 {
-	double brought = (double)(packets - p->turn_packets), cycles = (double)(now - p->turn_at), seen;
+	double brought = (double)(packets - p->call_packets), cycles = (double)(now - p->call_at), seen;
 
-	if (p->share == 0)
-		p->share = 1.0 / (fullest.slots > 0 ? fullest.slots : PACE_RING); /* all of it */
 	if (p->gathered == 0 || fullest.slots == 0)
 		return;
 	seen = fullest.waiting * cycles / ((double)p->gathered * brought);
@@ -171,9 +166,9 @@ learn_share(struct pace *p, uint64_t now, uint64_t packets, struct pace_ring ful
 static double
 rate_now(const struct pace *p, uint64_t now, uint64_t packets)
 {
-	double turn = (double)(packets - p->turn_packets) / (double)(now - p->turn_at);
+	double turn = (double)(packets - p->call_packets) / (double)(now - p->call_at);
 
-	return now - p->turn_at >= p->turn_min && turn > p->base ? turn : p->base;
+	return turn > p->base ? turn : p->base;
 }
 
 /* For how long to nap at that rate: what is asked for; 0: not at all. */
@@ -216,14 +211,10 @@ pace_nap(struct pace *p, uint64_t now, uint64_t packets, struct pace_ring fulles
 	}
 	follow(p, now, packets);
 	learn_share(p, now, packets, fullest);
+	p->asked = length(p, rate_now(p, now, packets));
 	p->gathered = 0;
 	p->call_at = now;
 	p->call_packets = packets;
-	p->asked = length(p, rate_now(p, now, packets));
-	if (p->asked > 0 || now - p->turn_at >= p->turn_min) {
-		p->turn_at = now;
-		p->turn_packets = packets;
-	}
 	return p->asked;
 }
 
@@ -231,7 +222,7 @@ void
 pace_wake(struct pace *p, uint64_t now)
 {
 	p->napped = true;
-	p->gathered = now - p->turn_at;
+	p->gathered = now - p->call_at;
 	/* Steps in either direction find the median; what others did on our CPU for milliseconds counts as little as a us does. */
 	p->excess += (double)p->gathered > p->excess + (double)p->asked ? p->step : -p->step;
 	if (p->excess < 0)

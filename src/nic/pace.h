@@ -39,12 +39,11 @@
 #define PACE_MAX_US 128  /* how long a packet may wait; half a ring of 256 at 1 Mpps */
 
 struct pace {
-	uint64_t nap_max, epoch_min, epoch_max, turn_min; /* cycles */
-	double quiet;                                     /* packets a cycle below which there are no naps */
+	uint64_t nap_max, epoch_min, epoch_max; /* cycles */
+	double quiet;                           /* packets a cycle below which there are no naps */
 
-	uint64_t epoch_at, epoch_packets;   /* cycles, and packets so far, when this epoch began */
-	uint64_t call_at, call_packets;     /* when something had come last */
-	uint64_t turn_at, turn_packets;     /* when the last nap began; without one, a while ago */
+	uint64_t epoch_at, epoch_packets; /* cycles, and packets so far, when this epoch began */
+	uint64_t call_at, call_packets;   /* when something had come last; then the last nap began, if there was one */
 	uint64_t window_at, window_packets; /* since when it is watched whether the rate stays */
 
 	double base;             /* packets a cycle at this level */
