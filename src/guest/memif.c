@@ -72,16 +72,13 @@ forget(struct memif *m)
 
 /* ---- messages ---- */
 
+/* What is not kept is the session's to close, which waits for no peer. */
 static int
-take_descriptor(struct session_message *came, struct err *err)
+descriptor(const struct session_message *came, struct err *err)
 {
-	int fd;
-
 	if (came->n_fds != 1 || came->more_fds)
 		return err_set(err, -EBADF, "it sent %u descriptors with a message that needs one", came->n_fds);
-	fd = came->fds[0];
-	came->fds[0] = -1;
-	return fd;
+	return came->fds[0];
 }
 
 static int
@@ -115,11 +112,10 @@ heard_region(struct memif *m, const struct memif_message *msg, struct session_me
 	if (add->size == 0 || add->size > 1ull << MEMIF_REGION_BITS)
 		return err_set(err, -EFBIG, "region %u has %llu bytes; up to 4 GiB can be reached", add->index,
 			       (unsigned long long)add->size);
-	fd = take_descriptor(came, err);
+	fd = descriptor(came, err);
 	if (fd < 0)
 		return fd;
 	next = guest_mem_with(m->mem, &claim, fd, err);
-	close(fd);
 	if (next == NULL)
 		return err->code;
 	guest_mem_free(m->mem);
@@ -140,16 +136,15 @@ heard_ring(struct memif *m, const struct memif_message *msg, struct session_mess
 	if (add->log2_size == 0 || add->log2_size > MEMIF_LOG2_SIZE_MAX)
 		return err_set(err, -EINVAL, "its rings have 2^%u slots; 2 to 2^%u are possible", add->log2_size,
 			       MEMIF_LOG2_SIZE_MAX);
-	fd = take_descriptor(came, err);
+	fd = descriptor(came, err);
 	if (fd < 0)
 		return fd;
-	if (!interrupt_is_eventfd(fd)) {
-		close(fd);
+	if (!interrupt_is_eventfd(fd))
 		return err_set(err, -EBADF, "it sent a descriptor that is no eventfd");
-	}
 	/* Its flags are shared with the peer; F_SETFL leaves how it was opened alone. */
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	*ring = (struct ring_claim){ true, add->region, add->offset, 1u << add->log2_size, fd };
+	came->fds[0] = -1;
 	return MEMIF_ACK;
 }
 
