@@ -125,7 +125,7 @@ static struct guest_mapping *
 mapping_new(int fd, uint64_t offset, uint64_t len, bool read_only, uint8_t **va, struct err *err)
 {
 	struct guest_mapping *m;
-	uint64_t page, from;
+	uint64_t page = 1, from;
 
 	if (file_check(fd, offset, len, &page, err) < 0)
 		return NULL;
