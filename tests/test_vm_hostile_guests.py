@@ -151,6 +151,22 @@ def test_tables_that_change_while_they_are_read(host):
                     time.sleep(0.02)
 
 
+def test_chains_that_are_no_frames_delay_nobody(host, books):
+    """A ring full of the longest chains, of empty buffers or of too many, on the processor of the neighbours' sender."""
+    queues = {row['port']: row for row in host.daemon.show('queue', 'list') if row['index'] == 0}
+    host.daemon.cli('queue', 'move', str(queues['bad0']['id']), '--processor', str(queues['good0']['processor']))
+    for size, reason in ((0, 'runt'), (1, 'too_big')):
+        with device(host, 'bad0', room=16384) as guest:
+            for n in range(guest.tx.size):
+                chain = b''.join(struct.pack('<QIHH', guest.tx.address(n), size, vhost.NEXT if k < 1023 else 0, k + 1) for k in range(1024))
+                guest.memory.map[guest.tx.at(n):guest.tx.at(n) + len(chain)] = chain
+                guest.tx.describe(n, guest.tx.address(n), len(chain), vhost.TABLE)
+            before = books.drops()['bad0', reason]
+            with traffic(guest, nice=5):
+                time.sleep(0.5)
+            assert state(host, 'bad0') == 'up' and books.drops()['bad0', reason] - before > 256
+
+
 # ---- changes under traffic ----
 
 def test_memory_addresses_kicks_and_calls_change_under_full_traffic(host, books):

@@ -72,6 +72,8 @@ processor_sleep(struct processor *p, int max_ms)
 	atomic_thread_fence(memory_order_seq_cst);
 	if (!hotset_is_empty(&p->hot) || atomic_load(&p->stop)) {
 		atomic_store_explicit(&p->armed, false, memory_order_relaxed);
+		/* A queue that always has work, and never a frame, would keep the others' kicks from being seen. */
+		processor_take_events(p);
 		return;
 	}
 	qsbr_offline(p->lane.reader);

@@ -111,6 +111,24 @@ is_hot(const struct work *w, unsigned p)
 
 /* ---- one step at a time ---- */
 
+/* As a ring of a guest that sends only what is no frame: the worker would go to sleep, and cannot. */
+static void
+work_without_frames_keeps_no_kick_from_being_seen(void **state)
+{
+	uint64_t one = 1;
+
+	assert_int_equal(queue_move(ours.queue, 0), 0);
+	assert_int_equal(queue_move(guest.queue, 0), 0);
+	processor_take_events(processors[0]);
+	atomic_store(&ours.published, 1);
+	queue_cool(processors[0], guest.queue->id);
+	assert_false(is_hot(&guest, 0));
+	assert_int_equal(write(guest.source.fd, &one, sizeof(one)), sizeof(one));
+	processor_sleep(processors[0], SLEEP_MS);
+	assert_true(is_hot(&ours, 0));
+	assert_true(is_hot(&guest, 0));
+}
+
 static void
 a_queue_is_hot_where_it_stands_and_when_it_is_kicked(void **state)
 {
@@ -419,6 +437,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(work_without_frames_keeps_no_kick_from_being_seen),
 		TEST(a_queue_is_hot_where_it_stands_and_when_it_is_kicked),
 		TEST(a_queue_with_work_does_not_cool),
 		TEST(a_worker_forgets_what_is_not_its_own),
