@@ -102,6 +102,7 @@ struct vring {
 	unsigned hint;             /* guest_span's */
 	_Atomic uint8_t fault;     /* enum vring_fault; not NONE: broken */
 	uint16_t n_heads;          /* transmit: taken and not given back yet */
+	uint32_t walked;           /* transmit: descriptors in chains of this burst that are longer than one */
 	_Atomic uint64_t announce; /* transmit: address of a RARP frame to send first, 0: none; control sets */
 	counter interrupts;        /* calls made; several lanes may add to it */
 	uint16_t head[PKT_BURST];

@@ -63,6 +63,40 @@ a_burst_of_nothing_but_runts_is_given_back(void **state)
 	assert_int_equal(rings_refused(), 40);
 }
 
+/* 4096 descriptors are looked at, and the rest of a chain: then it is the turn of others. */
+static void
+chains_without_an_end_take_no_longer_than_others(void **state)
+{
+	static const uint32_t lens[] = { 0, 1 };
+
+	for (unsigned i = 0; i < LEN(lens); i++) {
+		uint64_t refused = rings_refused();
+		struct vuser_desc *table = (struct vuser_desc *)(uintptr_t)rings_buffer(VRING_CHAIN_MAX * 16);
+		uint8_t *bytes = rings_buffer(64);
+		unsigned done = 0;
+
+		for (unsigned k = 0; k < VRING_CHAIN_MAX; k++)
+			table[k] =
+				(struct vuser_desc){ vuser_gpa(&rings_mem, bytes), lens[i],
+						     k + 1 < VRING_CHAIN_MAX ? VUSER_DESC_NEXT : 0, (uint16_t)(k + 1) };
+		for (uint16_t n = 0; n < 32; n++) {
+			rings_tx.desc[n] = (struct vuser_desc){ vuser_gpa(&rings_mem, table), VRING_CHAIN_MAX * 16,
+								VUSER_DESC_INDIRECT, 0 };
+			vuser_offer(&rings_tx, n, n, 0);
+		}
+		vuser_publish(&rings_tx);
+		for (unsigned take = 1; take <= 8; take++) {
+			assert_int_equal(rings_take(), 0);
+			done += 4; /* 4096 / 1024 */
+			assert_int_equal(rings_tx.used->idx, done);
+		}
+		assert_int_equal(rings_refused() - refused, 32);
+		assert_int_equal(vring_fault(&rings.tx[0]), VRING_FAULT_NONE);
+		rings_close();
+		rings_open(&rings_full);
+	}
+}
+
 /* A header with less than an Ethernet header behind it is a frame as far as a ring is concerned; the parser refuses it. */
 static void
 a_frame_of_less_than_14_bytes_is_refused_by_the_parser(void **state)
@@ -163,6 +197,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_chain_shorter_than_its_header_is_a_runt),
 		TEST(a_burst_of_nothing_but_runts_is_given_back),
+		TEST(chains_without_an_end_take_no_longer_than_others),
 		TEST(a_frame_of_less_than_14_bytes_is_refused_by_the_parser),
 		TEST(a_frame_that_is_too_long_is_refused),
 		TEST(lengths_that_sum_up_beyond_32_bits_are_too_long),
