@@ -20,10 +20,18 @@ static _Thread_local struct {
 
 static int nothing = -1; /* /dev/null: a read of it is complete at once */
 
+/*
+ * Of threads that get none of their own: the system has room for so many (fs.aio-max-nr), and anybody on it may take them all. Made
+ * before any guest is there. 0: there is none.
+ */
+static aio_context_t shared;
+
 int
 interrupt_init(void)
 {
 	nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (nothing >= 0 && syscall(SYS_io_setup, ROOM, &shared) < 0)
+		shared = 0;
 	return nothing < 0 ? -errno : 0;
 }
 
@@ -40,6 +48,9 @@ void
 interrupt_fini(void)
 {
 	interrupt_thread_fini();
+	if (shared != 0)
+		syscall(SYS_io_destroy, shared);
+	shared = 0;
 	if (nothing >= 0)
 		close(nothing);
 	nothing = -1;
@@ -59,15 +70,27 @@ interrupt_is_eventfd(int fd)
 
 /* They are all there already, so this waits for nothing. */
 static void
-take_completions(void)
+take_completions(aio_context_t context)
 {
 	struct io_event done[ROOM];
 
-	syscall(SYS_io_getevents, mine.context, 0, ROOM, done, NULL);
-	mine.n = 0;
+	syscall(SYS_io_getevents, context, 0, ROOM, done, NULL);
 }
 
-/* The system has no room for one more user of asynchronous I/O (fs.aio-max-nr): better held up by a hostile peer than silent to all. */
+/* Nobody counts what is in it: it is emptied when it is full. */
+static int
+send_shared(struct iocb *read)
+{
+	/* Other threads may fill it again meanwhile, but not for ever. */
+	while (syscall(SYS_io_submit, shared, 1, &read) != 1) {
+		if (errno != EAGAIN)
+			return -errno;
+		take_completions(shared);
+	}
+	return 0;
+}
+
+/* A system without asynchronous I/O, or that had no room for it from the start: better held up by a hostile peer than silent to all. */
 static int
 send_by_write(int eventfd)
 {
@@ -90,9 +113,11 @@ interrupt_send(int eventfd)
 		    *all = &read;
 
 	if (mine.context == 0 && syscall(SYS_io_setup, ROOM, &mine.context) < 0)
-		return send_by_write(eventfd);
-	if (mine.n == ROOM)
-		take_completions();
+		return shared != 0 ? send_shared(&read) : send_by_write(eventfd);
+	if (mine.n == ROOM) {
+		take_completions(mine.context);
+		mine.n = 0;
+	}
 	if (syscall(SYS_io_submit, mine.context, 1, &all) != 1)
 		return -errno;
 	mine.n++;
