@@ -4,12 +4,16 @@
  * Both ends are polled here, so the time is that of what stands between, twice, and of the kicks that it asks for. With
  * --interval-ms there is silence before each frame: the first one after it finds everything asleep that sleeps. With --sleep
  * the receiver does, too, until the device interrupts it, and the time is that of the way there alone: the way back would find
- * everything awake.
+ * everything awake. --floor-cpu tells what of it is the machine's: in the middle of each silence a thread on that CPU, which sleeps
+ * likewise, is woken by an eventfd, and wakes us by another.
  */
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #include "bench/vmpair.h"
 
@@ -17,15 +21,22 @@
 #define WARM 100 /* round trips that are not counted; none with --interval-ms, where each is as cold as the first */
 #define PATIENCE_MS 1000 /* longer than a switch may be off its CPU */
 #define COUNT_MAX 10000000
+#define NO_CPU CPU_SETSIZE
+
+struct times {
+	uint32_t *ns;
+	unsigned long n;
+};
 
 struct ping {
-	unsigned long count, interval_ms;
+	unsigned long count, interval_ms, floor_cpu;
 	bool sleeps;
 
 	uint8_t *frame[2];
-	uint32_t *ns; /* of each round trip */
-	unsigned long n, lost;
+	struct times way, floor;
+	unsigned long lost;
 	uint64_t number;
+	int wake_fd, woken_fd; /* of the floor */
 };
 
 static void
@@ -117,6 +128,64 @@ silence(unsigned long ms)
 		nanosleep(&t, NULL);
 }
 
+/* ---- the floor: two wake-ups ---- */
+
+static void *
+answer(void *arg)
+{
+	struct ping *g = arg;
+	eventfd_t n;
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(g->floor_cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set) < 0)
+		bench_fail("cannot run on that CPU", errno);
+	while (eventfd_read(g->wake_fd, &n) == 0 && eventfd_write(g->woken_fd, 1) == 0)
+		continue;
+	return NULL;
+}
+
+static void
+floor_start(struct ping *g)
+{
+	pthread_t thread;
+	int err;
+
+	g->wake_fd = eventfd(0, EFD_CLOEXEC);
+	g->woken_fd = eventfd(0, EFD_CLOEXEC);
+	if (g->wake_fd < 0 || g->woken_fd < 0)
+		bench_fail("eventfd", errno);
+	err = pthread_create(&thread, NULL, answer, g); /* it ends with the program */
+	if (err != 0)
+		bench_fail("a thread", err);
+}
+
+static void
+floor_once(struct ping *g)
+{
+	uint64_t began = vmpair_ns();
+	eventfd_t n;
+
+	eventfd_write(g->wake_fd, 1);
+	if (eventfd_read(g->woken_fd, &n) == 0)
+		g->floor.ns[g->floor.n++] = (uint32_t)(vmpair_ns() - began);
+}
+
+/* ---- */
+
+static void
+wait_in_silence(struct ping *g)
+{
+	if (g->floor_cpu == NO_CPU) {
+		silence(g->interval_ms);
+		return;
+	}
+	silence(g->interval_ms / 2);
+	floor_once(g);
+	silence(g->interval_ms / 2);
+}
+
 static void
 run(struct vmpair *p, struct ping *g)
 {
@@ -127,12 +196,12 @@ run(struct vmpair *p, struct ping *g)
 	for (unsigned long i = 0; i < g->count && !vmpair_stopped && vmpair_ns() < end; i++) {
 		uint64_t ns;
 
-		silence(g->interval_ms);
+		wait_in_silence(g);
 		ns = round_trip(p, g);
 		if (ns == 0)
 			g->lost++;
 		else
-			g->ns[g->n++] = (uint32_t)ns;
+			g->way.ns[g->way.n++] = (uint32_t)ns;
 	}
 }
 
@@ -144,13 +213,37 @@ by_time(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The time in us that `percent` of the sorted round trips do not exceed. */
+/* The time in us that `percent` of them, sorted, do not exceed. */
 static double
-percentile(const struct ping *g, double percent)
+percentile(const struct times *t, double percent)
 {
-	unsigned long at = (unsigned long)((double)g->n * percent / 100);
+	unsigned long at = (unsigned long)((double)t->n * percent / 100);
 
-	return g->n == 0 ? 0 : g->ns[at < g->n ? at : g->n - 1] / 1e3;
+	return t->n == 0 ? 0 : t->ns[at < t->n ? at : t->n - 1] / 1e3;
+}
+
+static void
+times_new(struct times *t, unsigned long n)
+{
+	t->ns = calloc(n, sizeof(*t->ns));
+	if (t->ns == NULL)
+		bench_fail("times", ENOMEM);
+}
+
+static void
+report(const struct vmpair *p, struct ping *g)
+{
+	const struct times *way = &g->way, *floor = &g->floor;
+
+	qsort(way->ns, way->n, sizeof(*way->ns), by_time);
+	qsort(floor->ns, floor->n, sizeof(*floor->ns), by_time);
+	printf("{\"interval_ms\":%lu,\"sleep\":%s,", g->interval_ms, g->sleeps ? "true" : "false");
+	vmpair_print(p);
+	printf(",\"count\":%lu,\"lost\":%lu,\"min_us\":%.2f,\"p50_us\":%.2f,\"p90_us\":%.2f,\"p99_us\":%.2f,\"p999_"
+	       "us\":%.2f,"
+	       "\"max_us\":%.2f,\"floor_p50_us\":%.2f,\"floor_p99_us\":%.2f}\n",
+	       way->n, g->lost, percentile(way, 0), percentile(way, 50), percentile(way, 90), percentile(way, 99),
+	       percentile(way, 99.9), percentile(way, 100), percentile(floor, 50), percentile(floor, 99));
 }
 
 #define AT(field) offsetof(struct ping, field)
@@ -158,6 +251,8 @@ static const struct option_row rows[] = {
 	{ "count", OPTION_NUMBER, AT(count), 1, COUNT_MAX, "N", "round trips at most" },
 	{ "interval-ms", OPTION_NUMBER, AT(interval_ms), 0, 10000, "MS", "silence before each" },
 	{ "sleep", OPTION_FLAG, AT(sleeps), 0, 0, NULL, "the receiver sleeps; only the way there counts" },
+	{ "floor-cpu", OPTION_NUMBER, AT(floor_cpu), 0, CPU_SETSIZE - 1, "N",
+	  "time two wake-ups, there and back, too" },
 	{ NULL },
 };
 #undef AT
@@ -165,15 +260,16 @@ static const struct option_row rows[] = {
 int
 main(int argc, char **argv)
 {
-	static struct ping g = { .count = 100000 };
+	static struct ping g = { .count = 100000, .floor_cpu = NO_CPU };
 	static struct vmpair p;
 
 	p = vmpair_defaults;
 	options_read((struct option_group[]){ { rows, &g }, { vmpair_options, &p } }, 2,
 		     "The time of a small frame from A to B and back; ends with a line of JSON.", argv);
-	g.ns = calloc(g.count, sizeof(*g.ns));
-	if (g.ns == NULL)
-		bench_fail("times", ENOMEM);
+	times_new(&g.way, g.count);
+	times_new(&g.floor, g.count);
+	if (g.floor_cpu != NO_CPU)
+		floor_start(&g);
 	p.rx_len = 2048;
 	p.memory = 1 << 16;
 	vmpair_open(&p);
@@ -185,15 +281,7 @@ main(int argc, char **argv)
 	}
 	vmpair_prime(&p);
 	run(&p, &g);
-	qsort(g.ns, g.n, sizeof(*g.ns), by_time);
-	printf("{\"interval_ms\":%lu,\"sleep\":%s,", g.interval_ms, g.sleeps ? "true" : "false");
-	vmpair_print(&p);
-	printf(",\"count\":%lu,\"lost\":%lu,\"min_us\":%.2f,\"p50_us\":%.2f,\"p90_us\":%.2f,\"p99_us\":%.2f,\"p999_"
-	       "us\":%.2f,"
-	       "\"max_us\":%.2f}\n",
-	       g.n, g.lost, percentile(&g, 0), percentile(&g, 50), percentile(&g, 90), percentile(&g, 99),
-	       percentile(&g, 99.9), percentile(&g, 100));
-	free(g.ns);
+	report(&p, &g);
 	vmpair_close(&p);
 	return 0;
 }
