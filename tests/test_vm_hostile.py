@@ -292,6 +292,19 @@ def test_a_receivers_memory_shrinks_under_traffic(host):
                 assert last_error(host, 'bad1') == 'memory shrank'
 
 
+def test_a_dirty_log_that_shrinks_under_traffic(host):
+    with device(host, 'bad0', to(bad_mac('bad1'), 'bad0')) as sender, traffic(sender), device(host, 'bad1', to(mac(2), 'bad1')) as guest:
+        log = Memory((vhost.GPA + guest.memory.size) // 4096 // 8 // 4096 * 4096 + 4096)
+        guest.ask(vhost.SET_LOG_BASE, struct.pack('<QQ', log.size, 0), [log.fd])
+        assert guest.tell(vhost.SET_FEATURES, struct.pack('<Q', guest.features | vhost.LOG_ALL))
+        assert host.port('bad1')['guest']['dirty_log']
+        with traffic(guest):
+            log.shrink()
+            assert guest.is_cut_off()
+        assert last_error(host, 'bad1') == 'memory shrank'
+        log.close()
+
+
 # ---- connections ----
 
 def test_a_thousand_connections_a_second(host):

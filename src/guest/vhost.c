@@ -9,6 +9,7 @@
 
 #include <rte_common.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "guest/interrupt.h"
 #include "guest/vhost_device.h"
@@ -211,18 +212,27 @@ vhost_state_text(enum vhost_state state)
 }
 
 void
+vhost_tell_fault(struct vhost *v, unsigned i)
+{
+	enum vring_fault fault = ring_fault(v, i);
+	uint64_t now = clock_ns();
+
+	if (fault == VRING_FAULT_NONE || v->ring[i].told ||
+	    (v->ring[i].told_ns != 0 && now - v->ring[i].told_ns < NSEC_PER_S))
+		return;
+	if (guest_mem_is_dead(v->mem))
+		return; /* what is read of it is no driver's doing */
+	v->ring[i].told = true;
+	v->ring[i].told_ns = now;
+	log_warn("guest broke a queue, which stands until its driver sets it up again port=%s ring=%s%u reason=\"%s\"",
+		 v->is.name, i % 2 == 0 ? "rx" : "tx", i / 2, vring_fault_text(fault));
+}
+
+void
 vhost_tend(struct vhost *v)
 {
-	for (unsigned i = 0; i < vhost_n_rings(v); i++) {
-		enum vring_fault fault = ring_fault(v, i);
-
-		if (fault == VRING_FAULT_NONE || v->ring[i].told)
-			continue;
-		v->ring[i].told = true;
-		log_warn("guest broke a queue, which stands until its driver sets it up again port=%s ring=%s%u "
-			 "reason=\"%s\"",
-			 v->is.name, i % 2 == 0 ? "rx" : "tx", i / 2, vring_fault_text(fault));
-	}
 	if (guest_mem_is_dead(v->mem))
 		session_end(v->session, "memory shrank");
+	for (unsigned i = 0; i < vhost_n_rings(v); i++)
+		vhost_tell_fault(v, i);
 }

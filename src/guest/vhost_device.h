@@ -25,8 +25,9 @@ struct vhost_ring {
 	int kick_fd, call_fd; /* -1: none */
 	bool has_addr, has_base, has_kick, logs, enabled;
 	bool runs;
-	bool misfit; /* it cannot run: its indexes are further apart than its size */
-	bool told;   /* that it is broken, in the log */
+	bool misfit;      /* it cannot run: its indexes are further apart than its size */
+	bool told;        /* that it is broken, in the log */
+	uint64_t told_ns; /* when; what is set up and broken again and again is told once a second */
 };
 
 struct vhost {
@@ -111,6 +112,9 @@ int vhost_set_features(struct vhost *v, uint64_t features, struct err *err);
 
 /* The MTU that holds now: the lower one of the port's and the front end's. */
 void vhost_apply_mtu(struct vhost *v);
+
+/* Tells in the log that ring i is broken, unless that was told, or something of it a second ago. */
+void vhost_tell_fault(struct vhost *v, unsigned i);
 
 /* RESET_DEVICE: all rings stop, are disabled and as new; memory and the session stay. */
 void vhost_reset(struct vhost *v);

@@ -84,6 +84,7 @@ vhost_rings_halt(struct vhost *v, uint32_t which)
 
 	for (unsigned i = 0; i < vhost_n_rings(v); i++)
 		if ((which >> i & 1) && v->ring[i].runs) {
+			vhost_tell_fault(v, i);
 			ring_halt(v, i);
 			halted |= 1u << i;
 		}
@@ -116,7 +117,7 @@ vhost_ring_forget(struct vhost *v, unsigned i)
 
 	close_fd(&r->kick_fd);
 	close_fd(&r->call_fd);
-	*r = (struct vhost_ring){ .kick_fd = -1, .call_fd = -1 };
+	*r = (struct vhost_ring){ .kick_fd = -1, .call_fd = -1, .told_ns = r->told_ns };
 }
 
 /* ---- running ---- */
