@@ -242,8 +242,10 @@ def test_a_dirty_log_that_comes_and_goes_misses_no_page(host):
             with traffic(peer):  # before it is on, too
                 assert guest.tell(vhost.SET_FEATURES, logged)
                 assert guest.tell(vhost.SET_VRING_ADDR, guest.addresses(0, 1, memory.gpa + guest.rx.used))
-                memory.map[guest.rx.buffers:guest.rx.buffers + 64 * 4096] = bytes([number]) * 64 * 4096  # so that all that comes is a change
-                before = memory.map[:]
+                buffers, blank = slice(guest.rx.buffers, guest.rx.buffers + 64 * 4096), bytes([number]) * 64 * 4096
+                before = bytearray(memory.map)
+                before[buffers] = blank  # noted before it is written, so that all that comes from now on is a change
+                memory.map[buffers] = blank
                 count, end = 0, time.monotonic() + 3
                 while count < 100 and time.monotonic() < end:
                     count += guest.rx.pump()
