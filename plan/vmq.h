@@ -20,12 +20,14 @@
 struct plan_cpu {
 	unsigned processor; /* its number */
 	unsigned core;      /* physical core: equal for siblings; 0 is the first core of the host */
+	unsigned numa;      /* its node */
 };
 
 enum plan_range_error {
 	PLAN_RANGE_OK,
 	PLAN_RANGE_NO_BASE, /* no processor of that number */
 	PLAN_RANGE_SIBLING, /* the base is a sibling of a lower processor */
+	PLAN_RANGE_EMPTY,   /* the last processor lies below the base */
 };
 
 /*
