@@ -28,19 +28,12 @@ enum plan_rss_profile {
 	PLAN_RSS_CONSERVATIVE,
 };
 
-struct plan_rss_range {
-	int base;      /* number of a processor; PLAN_NONE: the default rule of plan_vmq_range */
-	int last;      /* highest number that may be used, inclusive; it need not exist. PLAN_NONE: no limit */
-	unsigned most; /* how many; 0: all */
-};
-
 /*
  * The usable processors in the order in which queues are put on them: fills out[0..n_cpus) and *n, at least 1 unless an error comes back.
  * cpus[0..n_cpus): rising by number.
  */
-enum plan_range_error plan_rss_processors(const struct plan_cpu *cpus, size_t n_cpus,
-					  const struct plan_rss_range *range, enum plan_rss_profile profile,
-					  unsigned *out, size_t *n);
+enum plan_range_error plan_rss_processors(const struct plan_cpu *cpus, size_t n_cpus, const struct plan_range *range,
+					  enum plan_rss_profile profile, unsigned *out, size_t *n);
 
 /* Where queue i stands: fills place[0..n_queues) with processors of order[0..n_order), n_order >= 1, as plan_rss_processors gave them. */
 void plan_rss_place(enum plan_rss_profile profile, const unsigned *order, size_t n_order, unsigned *place,

@@ -28,19 +28,22 @@ find_base(const struct plan_cpu *cpus, size_t n_cpus, int base)
 }
 
 enum plan_range_error
-plan_vmq_range(const struct plan_cpu *cpus, size_t n_cpus, int base, unsigned most, unsigned *out, size_t *n)
+plan_vmq_range(const struct plan_cpu *cpus, size_t n_cpus, const struct plan_range *range, unsigned *out, size_t *n)
 {
-	size_t first = find_base(cpus, n_cpus, base);
+	size_t first = find_base(cpus, n_cpus, range->base);
 
 	*n = 0;
 	if (first >= n_cpus)
 		return PLAN_RANGE_NO_BASE;
 	if (is_sibling(cpus, first))
 		return PLAN_RANGE_SIBLING;
-	for (size_t i = first; i < n_cpus && (most == 0 || *n < most); i++)
+	for (size_t i = first; i < n_cpus && (range->most == 0 || *n < range->most); i++) {
+		if (range->last != PLAN_NONE && (int)cpus[i].processor > range->last)
+			break;
 		if (!is_sibling(cpus, i))
 			out[(*n)++] = cpus[i].processor;
-	return PLAN_RANGE_OK;
+	}
+	return *n > 0 ? PLAN_RANGE_OK : PLAN_RANGE_EMPTY;
 }
 
 static bool

@@ -30,12 +30,18 @@ enum plan_range_error {
 	PLAN_RANGE_EMPTY,   /* the last processor lies below the base */
 };
 
+struct plan_range {
+	int base; /* number of a processor; PLAN_NONE: the first one that is not on core 0 when there are more than two, else the first */
+	int last;      /* highest number that may be used, inclusive; it need not exist. PLAN_NONE: no limit */
+	unsigned most; /* how many; 0: all */
+};
+
 /*
- * The usable processors: fills out[0..n_cpus) in order and *n. base: PLAN_NONE for the default rule, the first one that is not on
- * core 0 when there are more than two processors, else the first. most: 0 for all. emulated processors: give each a core of its own.
+ * The usable processors: fills out[0..n_cpus) in order and *n, at least 1 with PLAN_RANGE_OK. cpus[0..n_cpus): rising by number.
+ * Emulated processors: give each a core of its own.
  */
-enum plan_range_error plan_vmq_range(const struct plan_cpu *cpus, size_t n_cpus, int base, unsigned most, unsigned *out,
-				     size_t *n);
+enum plan_range_error plan_vmq_range(const struct plan_cpu *cpus, size_t n_cpus, const struct plan_range *range,
+				     unsigned *out, size_t *n);
 
 struct plan_vmq_vport {
 	unsigned weight; /* 0 to 100 */

@@ -20,6 +20,7 @@ struct range {
 	enum plan_range_error result;
 	size_t n;
 	unsigned out[MOST];
+	int last;
 };
 
 /* 4 cores with 8 logical processors, numbered as Windows does and as Linux mostly does. */
@@ -76,6 +77,11 @@ static const struct range ranges[] = {
 	{ "a number below PLAN_NONE is no base", CORES_4, -2, 0, PLAN_RANGE_NO_BASE, 0, { 0 } },
 	{ "the base is a sibling", NEIGHBOURS, 3, 0, PLAN_RANGE_SIBLING, 0, { 0 } },
 	{ "the base is a sibling in the upper half", HALVES, 4, 0, PLAN_RANGE_SIBLING, 0, { 0 } },
+	{ "the last processor is used", CORES_4, 1, 0, PLAN_RANGE_OK, 2, { 1, 2 }, .last = 2 },
+	{ "the last processor need not exist", CORES_4, 1, 0, PLAN_RANGE_OK, 3, { 1, 2, 3 }, .last = 63 },
+	{ "the last processor is a sibling", NEIGHBOURS, 2, 0, PLAN_RANGE_OK, 2, { 2, 4 }, .last = 5 },
+	{ "the fewer of last and most", CORES_4, 0, 2, PLAN_RANGE_OK, 2, { 0, 1 }, .last = 2 },
+	{ "the last processor is below the base", CORES_4, 2, 0, PLAN_RANGE_EMPTY, 0, { 0 }, .last = 1 },
 	{ "no processors", 0, { { 0, 0 } }, NO, 0, PLAN_RANGE_NO_BASE, 0, { 0 } },
 };
 
@@ -84,11 +90,13 @@ usable_processors_follow_base_siblings_and_most(void **state)
 {
 	for (size_t i = 0; i < COUNT(ranges); i++) {
 		const struct range *r = &ranges[i];
+		/* The tables' 0 is no limit: only rows about it have a last processor. */
+		struct plan_range range = { r->base, r->last > 0 ? r->last : NO, r->most };
 		unsigned out[MOST];
 		size_t n = 99;
 
 		print_message("%s\n", r->name);
-		assert_int_equal(plan_vmq_range(r->cpus, r->n_cpus, r->base, r->most, out, &n), r->result);
+		assert_int_equal(plan_vmq_range(r->cpus, r->n_cpus, &range, out, &n), r->result);
 		assert_int_equal(n, r->n);
 		for (size_t j = 0; j < n; j++)
 			assert_int_equal(out[j], r->out[j]);

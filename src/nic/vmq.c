@@ -11,6 +11,11 @@ int
 vmq_processors(const char *adapter, const struct adapter_settings *settings, unsigned *usable, size_t *n,
 	       struct err *err)
 {
+	struct plan_range range = {
+		.base = settings->base < 0 ? PLAN_NONE : settings->base,
+		.last = PLAN_NONE,
+		.most = settings->max_processors,
+	};
 	struct plan_cpu cpus[PROCESSORS_MAX];
 	int ret;
 
@@ -18,16 +23,16 @@ vmq_processors(const char *adapter, const struct adapter_settings *settings, uns
 		/* Emulated processors are hosts' processors in their own right, whatever core they borrow. */
 		unsigned core = processors[i]->speed_percent ? i : processors[i]->core;
 
-		cpus[i] = (struct plan_cpu){ i, core };
+		cpus[i] = (struct plan_cpu){ i, core, processors[i]->numa };
 	}
-	switch (plan_vmq_range(cpus, n_processors, settings->base < 0 ? PLAN_NONE : settings->base,
-			       settings->max_processors, usable, n)) {
+	switch (plan_vmq_range(cpus, n_processors, &range, usable, n)) {
 	case PLAN_RANGE_OK:
 		return 0;
 	case PLAN_RANGE_NO_BASE:
 		ret = err_set(err, -EINVAL, "adapter '%s': base processor %d does not exist", adapter, settings->base);
 		err_hint(err, "the host has processors 0 to %u", n_processors - 1);
 		return ret;
+	case PLAN_RANGE_EMPTY:
 	case PLAN_RANGE_SIBLING:
 		break;
 	}
