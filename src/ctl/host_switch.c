@@ -71,10 +71,11 @@ static void
 adapter_settings_of(const struct config_adapter *is, struct adapter_settings *out)
 {
 	*out = (struct adapter_settings){
-		.vmq = is->mode == ADAPTER_VMQ,
+		.mode = is->mode == ADAPTER_VMQ ? ADAPTER_MODE_VMQ : ADAPTER_MODE_NONE,
 		.queues = is->queues,
 		.base = is->base_processor,
 		.max_processors = is->max_processors,
+		.max_processor = -1,
 	};
 }
 
@@ -199,7 +200,7 @@ host_switch_can_change(const struct host_switch *hs, const struct config *config
 static bool
 same_settings(const struct adapter_settings *a, const struct adapter_settings *b)
 {
-	return a->vmq == b->vmq && a->queues == b->queues && a->base == b->base &&
+	return a->mode == b->mode && a->queues == b->queues && a->base == b->base &&
 	       a->max_processors == b->max_processors;
 }
 

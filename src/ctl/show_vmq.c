@@ -8,7 +8,9 @@
 size_t
 vmq_usable(const struct config_adapter *is, unsigned *usable)
 {
-	struct adapter_settings settings = { .base = is->base_processor, .max_processors = is->max_processors };
+	struct adapter_settings settings = { .base = is->base_processor,
+					     .max_processors = is->max_processors,
+					     .max_processor = -1 };
 	size_t n;
 
 	return vmq_processors(is->name, &settings, usable, &n, NULL) == 0 ? n : 0;

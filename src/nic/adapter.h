@@ -13,15 +13,30 @@
 #include "base/addr.h"
 #include "base/err.h"
 #include "nic/frontend.h"
+#include "plan/balance.h"
+#include "plan/rss.h"
 
 #define ADAPTER_MEMBERS_MAX 1024
 #define ADAPTER_VM_QUEUES_MAX 256
 
+/* Which offload has the adapter's queues: they are the same ones, so RSS and VMQ exclude each other. */
+enum adapter_mode { ADAPTER_MODE_NONE, ADAPTER_MODE_RSS, ADAPTER_MODE_VMQ };
+
 struct adapter_settings {
-	bool vmq;                /* static VMQ on */
-	unsigned queues;         /* VM queues beside the default queue */
-	int base;                /* -1: the default rule */
+	enum adapter_mode mode;
+	unsigned queues; /* vmq: VM queues beside the default queue; rss: receive queues, the default one among them */
+	int base;        /* processor; -1: the default rule */
 	unsigned max_processors; /* 0: all from base on */
+	int max_processor;       /* the last that may be used, inclusive; -1: no limit */
+	bool dynamic;            /* vmq: the balancer moves the queues */
+	struct {
+		enum plan_rss_profile profile;
+		unsigned hash_types; /* HASH_*; for the tables of vRSS ports, too */
+		uint8_t key[TOEPLITZ_KEY_LEN];
+		unsigned entries; /* of each indirection table: a power of two up to RXMAP_TABLE_MAX */
+	} rss;
+	struct plan_balance_params balance;
+	unsigned period_ms; /* of the balancer */
 };
 
 struct adapter_member {
@@ -29,10 +44,16 @@ struct adapter_member {
 	struct vport *vport;
 	struct queue **queues; /* the port's queue pairs; [0] takes what the filter accepts */
 	unsigned n_queues;
-	struct mac mac;      /* zero: not known yet, no filter */
-	uint16_t vid;        /* RXMAP_VID_* */
-	unsigned weight;     /* 0 to 100 */
-	uint64_t arrival;    /* first come, first served */
+	struct mac mac;   /* zero: not known yet, no filter */
+	uint16_t vid;     /* RXMAP_VID_* */
+	unsigned weight;  /* 0 to 100 */
+	uint64_t arrival; /* first come, first served */
+	struct {
+		bool enabled;         /* one VM queue for each queue pair, as far as they go */
+		unsigned min_queues;  /* that the balancer leaves in the table */
+		bool dynamic;         /* the balancer moves its queues, and folds the table */
+		bool exclude_primary; /* the first queue pair is left out of the table when there are others */
+	} vrss;
 	struct rxring *ring; /* NULL: by the default queue */
 	unsigned vm_queue;   /* 1 to queues while ring != NULL */
 };

@@ -92,7 +92,7 @@ close_all(void **state)
 static struct adapter *
 make(unsigned mtu, struct err *err)
 {
-	struct adapter_settings settings = { .vmq = true, .queues = 4, .base = -1 };
+	struct adapter_settings settings = { .mode = ADAPTER_MODE_VMQ, .queues = 4, .base = -1, .max_processor = -1 };
 
 	*err = (struct err){ 0 };
 	return adapter_new("wire", UPLINK_TYPE_MEMIF, "/somewhere", mtu, &settings, 3, &ingress, err);

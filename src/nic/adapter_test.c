@@ -111,7 +111,9 @@ mac_of(uint32_t flow)
 static int
 open_adapter(void **state)
 {
-	struct adapter_settings settings = { .vmq = true, .queues = MEMBERS, .base = -1 };
+	struct adapter_settings settings = {
+		.mode = ADAPTER_MODE_VMQ, .queues = MEMBERS, .base = -1, .max_processor = -1
+	};
 	struct err err = { 0 };
 
 	atomic_store(&stop, false);
@@ -304,7 +306,7 @@ queues_beyond_the_settings_are_given_back_and_numbered_anew(void **state)
 		assert_in_range(members[i].vm_queue, 1, 2);
 	}
 	assert_int_not_equal(members[1].vm_queue, members[2].vm_queue);
-	adapter->settings.vmq = false;
+	adapter->settings.mode = ADAPTER_MODE_NONE;
 	replan();
 	for (unsigned i = 0; i < MEMBERS; i++)
 		assert_null(members[i].ring);
@@ -325,7 +327,8 @@ change_something(unsigned r)
 		adapter->settings.base = (int)((r >> 16) % (WORKERS + 1)) - 1;
 		break;
 	case 2:
-		adapter->settings.vmq ^= true;
+		adapter->settings.mode =
+			adapter->settings.mode == ADAPTER_MODE_VMQ ? ADAPTER_MODE_NONE : ADAPTER_MODE_VMQ;
 		break;
 	case 3:
 		adapter_leave(adapter, m);
@@ -482,7 +485,7 @@ settings_that_do_not_fit_the_host_change_nothing(void **state)
 static void
 an_uplink_that_cannot_be_opened_is_told_in_a_sentence(void **state)
 {
-	struct adapter_settings settings = { .base = -1 };
+	struct adapter_settings settings = { .base = -1, .max_processor = -1 };
 	struct err err = { 0 };
 	unsigned before = rte_eth_dev_count_avail();
 

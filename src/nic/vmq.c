@@ -13,7 +13,7 @@ vmq_processors(const char *adapter, const struct adapter_settings *settings, uns
 {
 	struct plan_range range = {
 		.base = settings->base < 0 ? PLAN_NONE : settings->base,
-		.last = PLAN_NONE,
+		.last = settings->max_processor < 0 ? PLAN_NONE : settings->max_processor,
 		.most = settings->max_processors,
 	};
 	struct plan_cpu cpus[PROCESSORS_MAX];
@@ -33,6 +33,8 @@ vmq_processors(const char *adapter, const struct adapter_settings *settings, uns
 		err_hint(err, "the host has processors 0 to %u", n_processors - 1);
 		return ret;
 	case PLAN_RANGE_EMPTY:
+		return err_set(err, -EINVAL, "adapter '%s': the last processor, %d, lies below the base", adapter,
+			       settings->max_processor);
 	case PLAN_RANGE_SIBLING:
 		break;
 	}
@@ -117,7 +119,8 @@ vmq_decide(const struct adapter *a, struct vmq_outcome *out, struct err *err)
 		vports[i].queue = m->ring != NULL ? (int)m->vm_queue : PLAN_NONE;
 		vports[i].processor = m->ring != NULL ? (int)queue_processor(m->queues[0]) : PLAN_NONE;
 	}
-	plan_vmq_assign(vports, a->n_members, a->settings.vmq && !uplink_is_medium(&a->uplink) ? a->settings.queues : 0,
+	plan_vmq_assign(vports, a->n_members,
+			a->settings.mode == ADAPTER_MODE_VMQ && !uplink_is_medium(&a->uplink) ? a->settings.queues : 0,
 			usable, n_usable);
 	for (unsigned i = 0; i < a->n_members; i++)
 		sort_in(out, a->members[i], &vports[i]);

@@ -28,7 +28,8 @@ open_adapter(void **state)
 	memset((void *)&a, 0, sizeof(a));
 	adapter = &a;
 	strcpy(adapter->name, "up");
-	adapter->settings = (struct adapter_settings){ .vmq = true, .queues = 2, .base = -1 };
+	adapter->settings =
+		(struct adapter_settings){ .mode = ADAPTER_MODE_VMQ, .queues = 2, .base = -1, .max_processor = -1 };
 	for (unsigned i = 0; i < MEMBERS; i++) {
 		queues[i] = queue_new(&vports[i], 0);
 		members[i] = (struct adapter_member){ .queues = &queues[i],
@@ -134,7 +135,7 @@ what_takes_a_queue_away(void **state)
 		members[3].mac.byte[0] = rows[i].has_mac ? 2 : 0;
 		members[3].mac.byte[5] = rows[i].has_mac ? 4 : 0;
 		adapter->settings.queues = rows[i].queues;
-		adapter->settings.vmq = rows[i].vmq;
+		adapter->settings.mode = rows[i].vmq ? ADAPTER_MODE_VMQ : ADAPTER_MODE_NONE;
 		out = decide();
 		for (unsigned k = 0; k < out.n_lost; k++)
 			lost |= out.lost[k] == &members[3];
