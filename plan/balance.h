@@ -4,15 +4,16 @@
  * balance.h - which queues move to which processor, and when: dynamic VMQ, the dynamic RSS profiles, and vRSS folding.
  *
  * A pure decision: libc only, no clock, no I/O; the same input and state give the same moves. Called with one sample of the host
- * every period. Two regimes:
+ * every period. Two regimes (docs/balancer.md):
  *
- *  - Spread, when a usable processor is above `high` in two samples in a row: queues leave the fullest ones until all are within
- *    `within` points of each other, or no move gains `gain` points. On a saturated processor demand is understated, because senders
- *    back off: what waits on a queue's ring, and what it drops, counts as demand.
- *  - Pack, when all that is to be done fits on fewer processors with each below `low`: queues go back, the last processor of their order
- *    first, towards the home processor.
+ *  - Spread, when a usable processor is above `high` in `samples` samples in a row: queues leave the fullest ones until all are
+ *    within `within` points of each other, or nothing gains `gain` points. On a saturated processor demand is understated, because
+ *    senders back off: what waits on a queue's ring, and what it lost, counts as demand.
+ *  - Pack, when the most that a processor's queues had to do in the last `quiet_ns` fits on earlier processors of their order with
+ *    each below `low`: they go there, so that processors are emptied from the last one of the order on.
  *
- * A queue that moved rests for `rest_ns`. A queue that is above `high` by itself cannot be helped by a move, and is reported.
+ * A queue that moved rests for `rest_ns`, and for twice as long each time when it moves again soon after: a load that swings cannot
+ * swing queues. A queue above `high` by itself cannot be helped by a move; it is reported, and the others leave its processor.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,22 +21,34 @@
 
 #define PLAN_BALANCE_PROCESSORS_MAX 64
 
+/* docs/balancer.md has what each default is good for, by simulation. */
 struct plan_balance_params {
 	double high; /* percent of a processor, busy and waiting: above it is overloaded. 90 is the figure commonly given for Windows */
 	double low;    /* percent: packing may fill a processor up to here. Our choice: 50 */
 	double within; /* points: balanced when the fullest and the emptiest processor that may share lie this close. 10 */
-	double gain;      /* points that the fuller of the two processors must gain by a move. 10 */
-	uint64_t rest_ns; /* between two moves of a queue. 1 s */
-	unsigned samples; /* in a row that must agree before anything happens. 2 */
+	double gain; /* points that a processor and those that take from it must come closer by all moves from it in a call. 10 */
+	double fill; /* percent: a processor without work is used only when those in use would be fuller. 0: all are used at once */
+	uint64_t rest_ns; /* between two moves of a queue, at least. 1 s */
+	uint64_t
+		quiet_ns; /* without spreading, until queues are packed; and how long a peak is remembered, at least. 5 s */
+	unsigned samples; /* in a row that must agree before queues leave a processor. 2 */
 };
 
-/* The values above. */
+/* The values above, and fill 0. */
 extern const struct plan_balance_params plan_balance_defaults;
 
 struct plan_balance_processor {
 	double load; /* percent of what it may have, busy and waiting, all that it does, also what is not in a queue below */
-	unsigned numa; /* node: a move prefers the node that the queue is on */
+	unsigned numa; /* node: a move prefers the node of the queue's home, else of where it stands */
 	bool usable;   /* false: it was taken away; queues on it must leave at once */
+};
+
+/* What is remembered of a queue: kept by the caller from call to call, zero at first. */
+struct plan_balance_memory {
+	double smooth;     /* percent: demand, of this sample and those before */
+	double peak[2];    /* percent: the most in this window of quiet_ns and in the one before */
+	uint64_t moved_ns; /* when it last moved; 0: never */
+	unsigned restless; /* how often it moved soon after a rest; doubles its rest */
 };
 
 struct plan_balance_queue {
@@ -46,14 +59,20 @@ struct plan_balance_queue {
 	uint8_t processor; /* where it stands; in and out */
 	double demand;     /* percent of a processor that it used since the last sample */
 	double backlog;    /* frames waiting, as a share of what its ring holds, 0 to 1 */
-	bool dropped;      /* frames for it found no room since the last sample */
-	uint64_t moved_ns; /* when it last moved; 0: never; in and out */
+	double lost; /* frames for it that found no room, as a share of all for it since the last sample, 0 to 1 */
+	struct plan_balance_memory memory;
+	struct {
+		double want;
+		unsigned next;
+	} scratch; /* of the call */
 };
 
 /* Kept by the caller from call to call, zero at first. */
 struct plan_balance_state {
 	unsigned streak_high[PLAN_BALANCE_PROCESSORS_MAX];
-	unsigned streak_low;
+	uint64_t window_ns; /* when the window of the peaks began */
+	uint64_t spread_ns; /* when queues last moved for load, or of the first call */
+	bool begun;
 };
 
 enum plan_balance_why {
@@ -74,12 +93,13 @@ struct plan_balance_result {
 	unsigned n_moves;
 	unsigned n_stuck;     /* queues above `high` by themselves: not splittable, vRSS would help */
 	unsigned first_stuck; /* index of one of them; valid while n_stuck > 0 */
+	unsigned n_stranded;  /* queues on a processor that is not usable, which are pinned or have no other */
 };
 
 /*
- * Decides: fills moves[0..most) in the order in which they are to be made, and sets `processor` and `moved_ns` of the queues that move.
- * processors[0..n_processors), n_processors from 1 to 64; queues[0..n_queues). now_ns: of any clock that does not go back. O(queues x
- * processors) for a call that moves nothing.
+ * Decides: fills moves[0..most) in the order in which they are to be made, and sets `processor` and `memory` of the queues.
+ * processors[0..n_processors), n_processors from 1 to 64; queues[0..n_queues). now_ns: of any clock that does not go back.
+ * A queue on a processor beyond n_processors is left alone.
  */
 void plan_balance(const struct plan_balance_params *params, struct plan_balance_state *state, uint64_t now_ns,
 		  const struct plan_balance_processor *processors, size_t n_processors,
