@@ -46,6 +46,7 @@ struct plan_balance_processor {
 /* What is remembered of a queue: kept by the caller from call to call, zero at first. */
 struct plan_balance_memory {
 	double smooth;     /* percent: demand, of this sample and those before */
+	double backlog;    /* of the last sample */
 	double peak[2];    /* percent: the most in this window of quiet_ns and in the one before */
 	uint64_t moved_ns; /* when it last moved; 0: never */
 	unsigned restless; /* how often it moved soon after a rest; doubles its rest */
@@ -67,11 +68,15 @@ struct plan_balance_queue {
 	} scratch; /* of the call */
 };
 
-/* Kept by the caller from call to call, zero at first. */
+/* The host's, likewise. */
 struct plan_balance_state {
-	unsigned streak_high[PLAN_BALANCE_PROCESSORS_MAX];
-	uint64_t window_ns; /* when the window of the peaks began */
-	uint64_t spread_ns; /* when queues last moved for load, or of the first call */
+	unsigned streak_high[PLAN_BALANCE_PROCESSORS_MAX]; /* samples above `high` */
+	unsigned calm[PLAN_BALANCE_PROCESSORS_MAX];        /* samples since the last of them */
+	uint64_t losing;                                   /* bit p: something was lost in one of them */
+	double other[PLAN_BALANCE_PROCESSORS_MAX];         /* percent: load that is not of a queue, mean */
+	uint64_t even_ns;                                  /* until then, what has rested is evened out; 0: never */
+	uint64_t window_ns;                                /* when the window of the peaks began */
+	uint64_t spread_ns;                                /* when queues last moved for load, or of the first call */
 	bool begun;
 };
 

@@ -1,0 +1,179 @@
+/* balance_move.c - lists of queues, where one may go, and moves that can be taken back. */
+#include "plan/balance_call.h"
+
+#define RESTLESS_MAX 6 /* so often a rest is doubled: 64 s */
+#define SOON 4         /* rests: who moves again within so many is restless */
+
+static bool
+goes_first(const struct balance_call *c, unsigned a, unsigned b)
+{
+	return c->queues[a].scratch.want >= c->queues[b].scratch.want;
+}
+
+/* Takes up to `most` queues off *from; returns them as a list. */
+static unsigned
+cut(struct balance_call *c, unsigned *from, size_t most)
+{
+	unsigned first = *from, last = NIL;
+
+	for (; most > 0 && *from != NIL; most--) {
+		last = *from;
+		*from = c->queues[last].scratch.next;
+	}
+	if (last != NIL)
+		c->queues[last].scratch.next = NIL;
+	return first;
+}
+
+/* Appends the merged lists a and b at *tail; returns the new tail. */
+static unsigned *
+merge(struct balance_call *c, unsigned a, unsigned b, unsigned *tail)
+{
+	while (a != NIL || b != NIL) {
+		unsigned *from = b == NIL || (a != NIL && goes_first(c, a, b)) ? &a : &b;
+
+		*tail = *from;
+		tail = &c->queues[*from].scratch.next;
+		*from = *tail;
+	}
+	*tail = NIL;
+	return tail;
+}
+
+/* A merge sort of a list, since 1024 queues may stand on one processor. */
+unsigned
+balance_list(struct balance_call *c, unsigned p)
+{
+	bool merged = !(c->sorted & bit(p));
+
+	c->sorted |= bit(p);
+	for (size_t run = 1; merged; run *= 2) {
+		unsigned rest = c->head[p], *tail = &c->head[p];
+
+		merged = false;
+		while (rest != NIL) {
+			unsigned a = cut(c, &rest, run), b = cut(c, &rest, run);
+
+			merged |= b != NIL;
+			tail = merge(c, a, b, tail);
+		}
+	}
+	return c->head[p];
+}
+
+static uint64_t
+rest_of(const struct balance_call *c, const struct plan_balance_queue *q)
+{
+	return c->params->rest_ns << q->memory.restless;
+}
+
+bool
+balance_has_rested(const struct balance_call *c, const struct plan_balance_queue *q)
+{
+	return q->memory.moved_ns == 0 || c->now_ns - q->memory.moved_ns >= rest_of(c, q);
+}
+
+bool
+balance_may_stand(const struct balance_call *c, const struct plan_balance_queue *q, unsigned p)
+{
+	return p < c->n_processors && (q->allowed & bit(p)) && c->processors[p].usable;
+}
+
+static unsigned
+node_of(const struct balance_call *c, const struct plan_balance_queue *q)
+{
+	unsigned home = q->n_order > 0 && q->order[0] < c->n_processors ? q->order[0] : q->processor;
+
+	return c->processors[home].numa;
+}
+
+unsigned
+balance_target(const struct balance_call *c, const struct plan_balance_queue *q)
+{
+	unsigned best = ALL, node = node_of(c, q);
+	double best_load = 0;
+
+	for (unsigned k = 0; k < q->n_order; k++) {
+		unsigned p = q->order[k];
+		double load;
+
+		if (p == q->processor || !balance_may_stand(c, q, p))
+			continue;
+		load = c->load[p] + (c->processors[p].numa == node ? 0 : c->params->within);
+		/* As long as those in use have room, an idle one is taken only when there is no other. */
+		if (c->params->fill > 0 && c->load[p] < 1)
+			load = max(load, c->params->fill - q->scratch.want);
+		if (best == ALL || load < best_load) {
+			best = p;
+			best_load = load;
+		}
+	}
+	return best;
+}
+
+static void
+make_restless(const struct balance_call *c, struct plan_balance_memory *m, uint64_t rest)
+{
+	if (m->moved_ns == 0)
+		return;
+	if (c->now_ns - m->moved_ns >= SOON * rest)
+		m->restless = 0;
+	else if (m->restless < RESTLESS_MAX)
+		m->restless++;
+}
+
+void
+balance_move(struct balance_call *c, unsigned i, unsigned to, enum plan_balance_why why)
+{
+	struct plan_balance_queue *q = &c->queues[i];
+	unsigned from = q->processor;
+	struct plan_balance_move *m = &c->moves[c->out->n_moves++];
+	double want = q->scratch.want, peak = peak_of(q);
+
+	*m = (struct plan_balance_move){ .queue = i, .from = from, .to = to, .why = why };
+	m->from_before = c->load[from];
+	m->to_before = c->load[to];
+	m->from_after = c->load[from] = max(0, c->load[from] - want);
+	m->to_after = c->load[to] += want;
+	c->peak[from] = max(0, c->peak[from] - peak);
+	c->peak[to] += peak;
+	q->processor = (uint8_t)to;
+}
+
+static void
+move_last_back(struct balance_call *c)
+{
+	const struct plan_balance_move *m = &c->moves[--c->out->n_moves];
+	struct plan_balance_queue *q = &c->queues[m->queue];
+	double peak = peak_of(q);
+
+	c->load[m->from] = m->from_before;
+	c->load[m->to] = m->to_before;
+	c->peak[m->from] += peak;
+	c->peak[m->to] = max(0, c->peak[m->to] - peak);
+	q->processor = m->from;
+}
+
+void
+balance_move_back(struct balance_call *c, unsigned n)
+{
+	while (c->out->n_moves > n)
+		move_last_back(c);
+}
+
+void
+balance_settle(struct balance_call *c, unsigned first)
+{
+	for (unsigned k = first; k < c->out->n_moves; k++) {
+		const struct plan_balance_move *m = &c->moves[k];
+		struct plan_balance_queue *q = &c->queues[m->queue];
+
+		if (m->why != PLAN_BALANCE_GONE)
+			make_restless(c, &q->memory, rest_of(c, q));
+		q->memory.moved_ns = c->now_ns > 0 ? c->now_ns : 1;
+		c->state->streak_high[m->from] = c->state->streak_high[m->to] = 0;
+		c->state->losing &= ~(bit(m->from) | bit(m->to));
+		if (m->why != PLAN_BALANCE_PACK)
+			c->state->spread_ns = c->now_ns;
+	}
+}
