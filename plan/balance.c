@@ -42,18 +42,38 @@ may_leave(const struct balance_call *c, unsigned i, unsigned from)
 	return q->processor == from && q->allowed != 0 && q->scratch.want > 0 && balance_has_rested(c, q);
 }
 
-/* The great ones first, each to the emptiest processor, as long as that does not get fuller than this one becomes. */
-static void
-drain(struct balance_call *c, unsigned from, enum plan_balance_why why)
+/* The queue that is next to leave one of the processors of `from`: the one that wants most; ALL when there is none. */
+static unsigned
+next_source(const struct balance_call *c, uint64_t from, const unsigned *next)
 {
-	for (unsigned i = balance_list(c, from); i != NIL && has_room(c); i = c->queues[i].scratch.next) {
-		const struct plan_balance_queue *q = &c->queues[i];
-		unsigned to;
+	unsigned best = ALL;
 
-		if (!may_leave(c, i, from))
+	for (unsigned p = 0; p < c->n_processors; p++)
+		if ((from & bit(p)) && next[p] != NIL &&
+		    (best == ALL || c->queues[next[p]].scratch.want > c->queues[next[best]].scratch.want))
+			best = p;
+	return best;
+}
+
+/*
+ * The great ones of all these processors first, each to the emptiest processor, as long as that does not get fuller than its own becomes:
+ * when one processor after the other was drained, the great ones of the last would find all others filled with small ones.
+ */
+static void
+drain(struct balance_call *c, uint64_t from, enum plan_balance_why why)
+{
+	unsigned next[PLAN_BALANCE_PROCESSORS_MAX], p;
+
+	for (p = 0; p < c->n_processors; p++)
+		next[p] = from & bit(p) ? balance_list(c, p) : NIL;
+	while (has_room(c) && (p = next_source(c, from, next)) != ALL) {
+		unsigned i = next[p], to;
+
+		next[p] = c->queues[i].scratch.next;
+		if (!may_leave(c, i, p))
 			continue;
-		to = balance_target(c, q);
-		if (to != ALL && 2 * q->scratch.want <= c->load[from] - c->load[to])
+		to = balance_target(c, &c->queues[i]);
+		if (to != ALL && 2 * c->queues[i].scratch.want <= c->load[p] - c->load[to])
 			balance_move(c, i, to, why);
 	}
 }
@@ -112,54 +132,58 @@ emptiest_load(const struct balance_call *c, uint64_t among)
 	return least;
 }
 
-/* Moves queues off a processor; returns whether that gained enough, else nothing has changed. */
-static bool
-relieve(struct balance_call *c, unsigned from, enum plan_balance_why why)
+/* Bit p: what left processor p since the first move is too little to be worth it. */
+static uint64_t
+gained_little(const struct balance_call *c, unsigned first)
 {
-	unsigned first = c->out->n_moves;
-	double before = c->load[from];
+	double gained[PLAN_BALANCE_PROCESSORS_MAX] = { 0 };
+	uint64_t little = 0;
 
-	if (before - emptiest_load(c, c->usable) <= c->params->within)
-		return false;
-	drain(c, from, why);
-	while (exchange_ends(c, from, why))
-		;
-	if (c->out->n_moves == first)
-		return false;
+	for (unsigned k = first; k < c->out->n_moves; k++)
+		gained[c->moves[k].from] += c->queues[c->moves[k].queue].scratch.want;
 	/* What leaves brings both ends closer by twice its demand. Beside a queue that has too little of a whole processor all gain. */
-	if (2 * (before - c->load[from]) < c->params->gain && !(c->stuck & bit(from))) {
-		balance_move_back(c, first);
-		return false;
-	}
-	return true;
+	for (unsigned p = 0; p < c->n_processors; p++)
+		if (2 * gained[p] < c->params->gain && !(c->stuck & bit(p)))
+			little |= bit(p);
+	return little;
 }
 
-/* All but those that have been relieved already. */
+/* Moves queues off the processors of `from`, where that gains enough. */
 static void
-even(struct balance_call *c, uint64_t among)
+relieve(struct balance_call *c, uint64_t from, enum plan_balance_why why)
 {
-	for (unsigned p; among != 0; among &= ~bit(p)) {
-		p = fullest(c, among);
-		relieve(c, p, PLAN_BALANCE_EVEN);
+	unsigned first = c->out->n_moves, p;
+	double least = emptiest_load(c, c->usable);
+
+	for (p = 0; p < c->n_processors; p++)
+		if (c->load[p] - least <= c->params->within)
+			from &= ~bit(p);
+	if (from == 0)
+		return;
+	drain(c, from, why);
+	for (; from != 0; from &= ~bit(p)) {
+		p = fullest(c, from);
+		while (exchange_ends(c, p, why))
+			;
 	}
+	balance_drop_moves(c, first, gained_little(c, first));
 }
 
 static void
 spread(struct balance_call *c)
 {
-	uint64_t hot = 0, left;
-	unsigned first = c->out->n_moves, p;
+	uint64_t hot = 0;
+	unsigned first = c->out->n_moves;
 
-	for (p = 0; p < c->n_processors; p++)
+	for (unsigned p = 0; p < c->n_processors; p++)
 		hot |= c->state->streak_high[p] >= c->params->samples ? bit(p) : 0;
 	hot &= c->usable;
-	for (left = hot; left != 0; left &= ~bit(p)) {
-		p = fullest(c, left);
-		relieve(c, p, PLAN_BALANCE_OVERLOAD);
-	}
+	if (hot == 0)
+		return;
+	relieve(c, hot, PLAN_BALANCE_OVERLOAD);
 	if (c->out->n_moves == first)
 		return;
-	even(c, c->usable & ~hot);
+	relieve(c, c->usable & ~hot, PLAN_BALANCE_EVEN);
 	balance_settle(c, first);
 	c->state->even_ns = c->now_ns + 2 * c->params->rest_ns;
 }
@@ -173,7 +197,7 @@ spread_again(struct balance_call *c)
 {
 	unsigned first = c->out->n_moves;
 
-	if (c->now_ns >= c->state->even_ns || c->now_ns - c->state->spread_ns < c->params->rest_ns)
+	if (c->now_ns >= c->state->even_ns || c->now_ns - c->state->spread_ns < c->params->rest_ns || c->usable == 0)
 		return;
 	c->sorted = 0;
 	for (unsigned p = 0; p < c->n_processors; p++)
@@ -186,7 +210,7 @@ spread_again(struct balance_call *c)
 		q->scratch.want = q->memory.smooth;
 		c->load[q->processor] += q->scratch.want;
 	}
-	even(c, c->usable);
+	relieve(c, c->usable, PLAN_BALANCE_EVEN);
 	balance_settle(c, first);
 }
 
@@ -225,7 +249,7 @@ empty(struct balance_call *c, unsigned p)
 			continue;
 		to = balance_has_rested(c, q) && has_room(c) ? earlier_with_room(c, q, p) : ALL;
 		if (to == ALL) {
-			balance_move_back(c, first);
+			balance_drop_moves(c, first, UINT64_MAX);
 			return;
 		}
 		balance_move(c, i, to, PLAN_BALANCE_PACK);

@@ -45,11 +45,11 @@ struct plan_balance_processor {
 
 /* What is remembered of a queue: kept by the caller from call to call, zero at first. */
 struct plan_balance_memory {
-	double smooth;     /* percent: demand, of this sample and those before */
-	double backlog;    /* of the last sample */
-	double peak[2];    /* percent: the most in this window of quiet_ns and in the one before */
-	uint64_t moved_ns; /* when it last moved; 0: never */
-	unsigned restless; /* how often it moved soon after a rest; doubles its rest */
+	double smooth;           /* percent: demand, of this sample and those before */
+	double backlog, waiting; /* of the last sample */
+	double peak[2];          /* percent: the most in this window of quiet_ns and in the one before */
+	uint64_t moved_ns;       /* when it last moved; 0: never */
+	unsigned restless;       /* how often it moved soon after a rest; doubles its rest */
 };
 
 struct plan_balance_queue {
@@ -60,6 +60,7 @@ struct plan_balance_queue {
 	uint8_t processor; /* where it stands; in and out */
 	double demand;     /* percent of a processor that it used since the last sample */
 	double backlog;    /* frames waiting, as a share of what its ring holds, 0 to 1 */
+	double waiting;    /* percent of a processor for a period: what those frames will take; 0 when not known */
 	double lost; /* frames for it that found no room, as a share of all for it since the last sample, 0 to 1 */
 	struct plan_balance_memory memory;
 	struct {

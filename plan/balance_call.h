@@ -88,8 +88,8 @@ unsigned balance_target(const struct balance_call *c, const struct plan_balance_
 /* Moves queue i, and writes it down: has_room(c). */
 void balance_move(struct balance_call *c, unsigned i, unsigned to, enum plan_balance_why why);
 
-/* Takes back all but the first n moves. */
-void balance_move_back(struct balance_call *c, unsigned n);
+/* Takes back the moves since the first that left a processor of `from` (bits); the others are made again. */
+void balance_drop_moves(struct balance_call *c, unsigned first, uint64_t from);
 
 /* What stays of the moves from the first on is remembered with the queues; their processors are watched anew. */
 void balance_settle(struct balance_call *c, unsigned first);

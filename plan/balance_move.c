@@ -141,24 +141,32 @@ balance_move(struct balance_call *c, unsigned i, unsigned to, enum plan_balance_
 }
 
 static void
-move_last_back(struct balance_call *c)
+move_back(struct balance_call *c, const struct plan_balance_move *m)
 {
-	const struct plan_balance_move *m = &c->moves[--c->out->n_moves];
 	struct plan_balance_queue *q = &c->queues[m->queue];
-	double peak = peak_of(q);
+	double want = q->scratch.want, peak = peak_of(q);
 
-	c->load[m->from] = m->from_before;
-	c->load[m->to] = m->to_before;
+	c->load[m->from] += want;
+	c->load[m->to] = max(0, c->load[m->to] - want);
 	c->peak[m->from] += peak;
 	c->peak[m->to] = max(0, c->peak[m->to] - peak);
 	q->processor = m->from;
 }
 
 void
-balance_move_back(struct balance_call *c, unsigned n)
+balance_drop_moves(struct balance_call *c, unsigned first, uint64_t from)
 {
-	while (c->out->n_moves > n)
-		move_last_back(c);
+	unsigned n = c->out->n_moves;
+
+	for (unsigned k = n; k-- > first;)
+		move_back(c, &c->moves[k]);
+	c->out->n_moves = first;
+	for (unsigned k = first; k < n; k++) {
+		struct plan_balance_move m = c->moves[k];
+
+		if (!(from & bit(m.from)))
+			balance_move(c, m.queue, m.to, m.why);
+	}
 }
 
 void

@@ -11,11 +11,13 @@
 /* Samples. A load that swings in 50 ms is above in one sample, and again two or three later; twice that. */
 #define LOSING_GAP 5
 
-/* Percent that q would use if it were not held back. */
+/* Percent that came for q: what it used, what came to wait, and what was lost. */
 static double
 demand_of(const struct plan_balance_queue *q)
 {
-	return clamp(q->demand, DEMAND_MAX) / (1 - clamp(q->lost, LOST_MAX));
+	double grown = clamp(q->waiting, DEMAND_MAX) - q->memory.waiting;
+
+	return clamp(clamp(q->demand, DEMAND_MAX) + grown, DEMAND_MAX) / (1 - clamp(q->lost, LOST_MAX));
 }
 
 static void
@@ -59,6 +61,7 @@ read_queue(struct balance_call *c, unsigned i, bool new_window, double *used)
 	c->losing |= q->lost > 0 ? bit(p) : 0;
 	c->waited[p] += q->memory.backlog;
 	c->waiting[p] += q->memory.backlog = clamp(q->backlog, 1);
+	q->memory.waiting = clamp(q->waiting, DEMAND_MAX);
 	used[p] += clamp(q->demand, DEMAND_MAX);
 	c->load[p] += q->scratch.want;
 	c->peak[p] += peak_of(q);
