@@ -85,7 +85,7 @@ forward_burst(struct lane *lane, struct queue *q, struct source *s)
 }
 
 static unsigned
-worker_source(struct worker *w, struct queue *q, struct source *s)
+worker_source(struct worker *w, struct queue *q, struct source *s, int which)
 {
 	unsigned n = forward_burst(w->lane, q, s);
 
@@ -94,11 +94,23 @@ worker_source(struct worker *w, struct queue *q, struct source *s)
 	if (s->slots > 0) {
 		w->thick |= s->waiting > n;
 		pace_find(&w->fullest, s->waiting, s->slots);
+		atomic_store_explicit(&q->backlog[which], s->slots << 16 | s->waiting, memory_order_relaxed);
 	} else {
 		w->thick |= n >= PKT_BURST / 2 || source_has_work(s);
 		w->untold += n;
 	}
 	return n;
+}
+
+/* One look at the clock for each queue with work: what passed since the last one is this queue's. */
+static void
+worked_at(struct worker *w, struct queue *q)
+{
+	uint64_t now = clock_cycles();
+
+	count_add(&q->cycles, now - w->now);
+	atomic_store_explicit(&q->worked, now, memory_order_relaxed);
+	w->now = now;
 }
 
 static unsigned
@@ -120,10 +132,10 @@ worker_queue(struct worker *w, unsigned id)
 		struct source *s = atomic_load_explicit(&q->source[i], memory_order_acquire);
 
 		if (s != NULL && source_has_work(s))
-			n += worker_source(w, q, s);
+			n += worker_source(w, q, s, i);
 	}
 	if (n > 0)
-		atomic_store_explicit(&q->worked, w->now, memory_order_relaxed);
+		worked_at(w, q);
 	queue_leave(q, w->p->id);
 	return n;
 }
@@ -133,9 +145,12 @@ static unsigned
 worker_round(struct worker *w)
 {
 	unsigned sorted = frontend_poll_inline(w->p, w->lane), n = 0;
+	uint64_t begin = w->now;
 
 	w->thick = sorted >= PKT_BURST / 2;
 	w->untold += sorted;
+	if (sorted > 0)
+		w->now = clock_cycles();
 	for (int id = hotset_next(&w->p->hot, 0); id >= 0; id = hotset_next(&w->p->hot, (unsigned)id + 1)) {
 		unsigned k = worker_queue(w, (unsigned)id);
 
@@ -146,6 +161,7 @@ worker_round(struct worker *w)
 	}
 	qsbr_quiescent(w->lane->reader);
 	count_add(&w->p->packets, n);
+	count_add(&w->p->work_cycles, w->now - begin);
 	return sorted + n;
 }
 
@@ -223,12 +239,13 @@ worker_main(void *arg)
 {
 	struct processor *p = arg;
 	struct worker w;
+	uint64_t pause_ns;
 	unsigned n;
 
 	p->tid = lane_enter(&p->lane);
 	worker_init(&w, p);
+	w.now = clock_cycles();
 	while (!atomic_load_explicit(&p->stop, memory_order_relaxed)) {
-		w.now = clock_cycles();
 		if (w.now >= w.next_look)
 			look_at_all(&w);
 		n = worker_round(&w);
@@ -240,7 +257,10 @@ worker_main(void *arg)
 		}
 		if (!nap(&w) && n == 0)
 			worker_idle(&w);
-		sleep_ns(&w, cap_pause_ns(&w.cap, w.now));
+		pause_ns = cap_pause_ns(&w.cap, w.now);
+		sleep_ns(&w, pause_ns);
+		if (n == 0 || pause_ns > 0) /* else it is as good as now: the end of the last burst, or of the nap */
+			w.now = clock_cycles();
 	}
 	lane_leave(&p->lane);
 	return NULL;

@@ -39,6 +39,7 @@ count_full(struct frontend *fe, const struct rxring *r, const struct lane *lane,
 		count_add(&r->vport->stats[lane->id].tx_offered, 1);
 		drop_tx(r->vport, lane->id, DROP_QUEUE_FULL);
 	}
+	count_add(&r->queue->overflowed, 1);
 	rte_pktmbuf_free(m);
 }
 

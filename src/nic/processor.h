@@ -51,6 +51,7 @@ struct processor {
 	/* Written by: the worker. */
 	counter packets, bursts, wakeups, missed_kicks;
 	counter empty_cycles; /* of rounds that found nothing: not busy, though the core was in use */
+	counter work_cycles;  /* of rounds that found something, with the time when another thread had the core */
 };
 
 /* What a processor's time went to, percent of the last sampling window; the sum is 100. */

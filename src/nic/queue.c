@@ -206,6 +206,12 @@ queue_move(struct queue *q, unsigned to)
 }
 
 void
+queue_pin(struct queue *q, bool pinned)
+{
+	q->pinned = pinned;
+}
+
+void
 queue_free(struct queue *q)
 {
 	if (q == NULL)

@@ -26,20 +26,36 @@
 
 enum queue_source { QUEUE_FROM_SENDER, QUEUE_FROM_WIRE };
 
+/* Three lines: what is read of a thousand queues fifty times a second (balancer.h); the rest of the worker's; others'. */
 struct queue {
-	unsigned id;
-	struct vport *vport;
-	unsigned index;         /* in its vport */
+	_Alignas(64) unsigned id;
 	_Atomic uint32_t owner; /* processor << 1 | busy */
 	struct source *_Atomic source[QUEUE_SOURCES];
+	struct vport *vport;
 
 	/* Written by: the owning worker; packets, bytes and drops by a front end in its place, which has marked it busy (direct.h). */
 	counter worked; /* cycles: when it last had a packet; it stays hot for a while after */
+	counter cycles; /* that its bursts took, with the time when another thread had the core */
+	counter packets;
+	_Atomic uint32_t backlog[QUEUE_SOURCES]; /* at its last burst, of sources with slots: slots << 16 | waiting */
+
+	counter bytes, drops;
 	_Atomic uint64_t
 		stuck; /* one more than its packets when queue_look_at_all found it cold with work in memory; else 0 */
-	counter packets, bytes, drops;
 	counter interrupts; /* times that a descriptor of it woke the processor; a receive ring counts its own */
-	counter moved;      /* written by: control */
+	unsigned index;     /* in its vport */
+
+	_Alignas(64) counter overflowed; /* frames for it that found its receive ring full; written by: front end */
+	/* Written by: control. */
+	counter moved;
+	uint64_t
+		placed_ns; /* CLOCK_MONOTONIC: when somebody put it where it stands, by hand or the balancer; 0: nobody */
+	bool pinned;       /* the balancer leaves it where it is */
+	bool unsplittable; /* more than a processor by itself, no move would help; the balancer's verdict */
+	/* The balancer's. */
+	uint64_t seen_cycles, seen_packets, seen_overflowed; /* in sample number seen_in; 0: none */
+	uint64_t seen_in;
+	double mean_percent; /* of a processor, over the last samples; of all that move together, with the first of them */
 };
 
 /* By id, NULL where there is none: events carry ids, because a late one may name a queue that is gone. */
@@ -67,6 +83,9 @@ int queue_move(struct queue *q, unsigned to);
  * fence has to come before, it does itself. Any thread.
  */
 bool queue_kick(struct queue *q);
+
+/* Whether the balancer may move q. Who pins it still moves it by hand. Control. */
+void queue_pin(struct queue *q, bool pinned);
 
 /* Moves q off all processors and frees it; its sources are the caller's to free, after this. Control. */
 void queue_free(struct queue *q);
