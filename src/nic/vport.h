@@ -60,14 +60,14 @@ void vport_totals_add(struct vport_totals *a, const struct vport_totals *b);
 /* The books of all vports that are no more: their peers' books speak of the same frames. Control. */
 void vport_sum_gone(struct vport_totals *out);
 
-/* A frame that vp's sender gave us ends here. Its bytes stay the sender's. Lanes. */
+/* A frame that vp's sender gave us, counted in rx_packets, ends here. Its bytes stay the sender's. Lanes. */
 static inline void
 drop_rx(struct vport *vp, unsigned lane, enum drop_reason why)
 {
 	count_add(&vp->stats[lane].rx_drops[why], 1);
 }
 
-/* A frame that was meant for vp's receiver ends here. Lanes. */
+/* A frame that was meant for vp's receiver, counted in tx_offered, ends here. Lanes. */
 static inline void
 drop_tx(struct vport *vp, unsigned lane, enum drop_reason why)
 {

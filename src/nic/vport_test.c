@@ -96,8 +96,8 @@ the_books_of_gone_vports_stay(void **state)
 	open_vport(&vp, "vm1");
 	count_add(&vp.stats[3].rx_packets, 11);
 	count_add(&vp.stats[0].tx_offered, 5);
-	drop_rx(&vp, 1, DROP_SPOOFED);
-	drop_tx(&vp, 2, DROP_SPOOFED);
+	drop_rx(&vp, 3, DROP_SPOOFED);
+	drop_tx(&vp, 0, DROP_SPOOFED);
 	vport_sum(&vp, &sum);
 	vport_fini(&vp);
 	vport_sum_gone(&after);
