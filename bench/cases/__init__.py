@@ -1,5 +1,5 @@
 """The cases, in the order in which they are measured. Each is a module with HELP (a line), and measure(seconds): a list of Rows."""
-from cases import filter, first_packet, idle, idle_load, incast, memory, ports, queue_move, start, tap_tcp, vm_bounce, vm_latency, vm_lso, wire_vm
+from cases import filter, first_packet, idle, idle_load, incast, memory, ports, queue_move, start, statistics, tap_tcp, vm_bounce, vm_latency, vm_lso, wire_vm
 
 CASES = {
     'filter': filter,
@@ -20,4 +20,5 @@ CASES = {
     'queue-move': queue_move,
     'start': start,
     'memory': memory,
+    'statistics': statistics,
 }
