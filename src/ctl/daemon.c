@@ -22,7 +22,7 @@
 #include "guest/vhost.h"
 
 #define TEND_MS 500 /* how soon a lost interface is noticed; also the window of processor loads */
-#define LOOP_FDS 4  /* signals, timer, RPC, front ends of guests */
+#define LOOP_FDS 5  /* signals, two timers, RPC, front ends of guests */
 #define SOCKET_MODE 0660
 #define SOCKET_GROUP "fairlead"
 
@@ -99,8 +99,10 @@ start_loop(struct daemon *d, const sigset_t *signals, struct err *err)
 	d->epfd = epoll_create1(EPOLL_CLOEXEC);
 	d->signal_fd = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	d->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	d->balance_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (d->epfd < 0 || timerfd_settime(d->timer_fd, 0, &every, NULL) < 0 || watch(d, d->signal_fd) < 0 ||
-	    watch(d, d->timer_fd) < 0 || watch(d, rpc_server_fd(d->rpc)) < 0 || watch(d, vhost_loop_fd()) < 0)
+	    watch(d, d->timer_fd) < 0 || watch(d, d->balance_fd) < 0 || watch(d, rpc_server_fd(d->rpc)) < 0 ||
+	    watch(d, vhost_loop_fd()) < 0)
 		return err_set(err, -errno, "cannot start the control loop: %s", strerror(errno));
 	return 0;
 }
@@ -108,9 +110,9 @@ start_loop(struct daemon *d, const sigset_t *signals, struct err *err)
 static void
 close_loop(struct daemon *d)
 {
-	int fds[] = { d->timer_fd, d->signal_fd, d->epfd };
+	int fds[] = { d->balance_fd, d->timer_fd, d->signal_fd, d->epfd };
 
-	for (unsigned i = 0; i < 3; i++)
+	for (unsigned i = 0; i < 4; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
 }
@@ -135,7 +137,7 @@ daemon_start(struct daemon *d, const struct options *o, struct err *err)
 	int ret;
 
 	memset((void *)d, 0, sizeof(*d));
-	d->epfd = d->signal_fd = d->timer_fd = -1;
+	d->epfd = d->signal_fd = d->timer_fd = d->balance_fd = -1;
 	/* Before any thread is made: they inherit it, and only the control loop reads signals. */
 	sigemptyset(&signals);
 	for (int i = 0; i < 4; i++)
@@ -170,6 +172,20 @@ daemon_start(struct daemon *d, const struct options *o, struct err *err)
 	return 0;
 }
 
+/* A run of the balancer, and the timer for the next one. */
+static void
+balance(struct daemon *d)
+{
+	uint64_t ns = host_balance(&d->host);
+	struct itimerspec once = {
+		.it_value = { .tv_sec = (time_t)(ns / NSEC_PER_S), .tv_nsec = (long)(ns % NSEC_PER_S) },
+	};
+
+	if (ns > 0 || d->balancing)
+		timerfd_settime(d->balance_fd, 0, &once, NULL);
+	d->balancing = ns > 0;
+}
+
 int
 daemon_run(struct daemon *d)
 {
@@ -188,6 +204,9 @@ daemon_run(struct daemon *d)
 			host_tend(&d->host);
 			control_tend(&d->control);
 		}
+		/* Whatever woke us may have given it something to do. */
+		if (read(d->balance_fd, &ticks, sizeof(ticks)) == sizeof(ticks) || !d->balancing)
+			balance(d);
 	}
 }
 

@@ -10,7 +10,8 @@ struct daemon {
 	struct host host;
 	struct control control;
 	struct rpc_server *rpc;
-	int signal_fd, timer_fd, epfd;
+	int signal_fd, timer_fd, balance_fd, epfd;
+	bool balancing; /* balance_fd is set */
 };
 
 /* Returns 0 once traffic can flow (and has said so), or -errno and err with nothing left. */

@@ -241,6 +241,8 @@ queue_move_by_hand(void *ctx, const json_t *params, json_t **result, struct err 
 	ret = queue_move(q, (unsigned)to);
 	if (ret < 0)
 		return err_set(err, ret, "queue %u cannot be moved: %s", q->id, strerror(-ret));
+	if (from != (unsigned)to)
+		balancer_moved_by_hand(q, from);
 	*result = json_pack("{s:i, s:i, s:b}", "queue", (int)q->id, "processor", (int)to, "changed",
 			    from != (unsigned)to);
 	return result_done(result, err);

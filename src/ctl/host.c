@@ -320,6 +320,8 @@ host_stop(struct host *host)
 	learn_stop();
 	free_processors();
 	toeplitz_free(host->toeplitz);
+	balancer_free(host->balancer);
+	host->balancer = NULL;
 	config_free(host->running);
 	host->running = NULL;
 }

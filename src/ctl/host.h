@@ -12,6 +12,7 @@
 #include "ctl/config.h"
 #include "keep/keep.h"
 #include "nic/adapter.h"
+#include "nic/balancer.h"
 #include "vsw/switch.h"
 
 struct host_switch {
@@ -55,6 +56,7 @@ struct host {
 	struct config *running;
 	char run_dir[PATH_MAX];    /* where the keeper makes sockets */
 	struct toeplitz *toeplitz; /* the hash for ports with several queues */
+	struct balancer *balancer; /* made when there is something to balance */
 	struct host_switch *switches[CONFIG_SWITCHES_MAX];
 	unsigned n_switches;
 	struct host_port *ports[CONFIG_PORTS_MAX];
@@ -86,6 +88,11 @@ int host_apply(struct host *host, struct config *next, const struct host_options
 
 /* Looks after what changed by itself: uplinks and interfaces that went or came back; samples of load. Every half second. */
 void host_tend(struct host *host);
+
+/* ---- host_balance.c: queues that move by themselves ---- */
+
+/* One run of the balancer over all adapters. Returns in how many ns the next one is due; 0: there is nothing to balance now. */
+uint64_t host_balance(struct host *host);
 
 struct host_port *host_find_port(const struct host *host, const char *name);
 struct host_switch *host_find_switch(const struct host *host, const char *name);
