@@ -56,7 +56,7 @@ next_source(const struct balance_call *c, uint64_t from, const unsigned *next)
 }
 
 /*
- * The great ones of all these processors first, each to the emptiest processor, as long as that does not get fuller than its own becomes:
+ * The great ones of all these processors first, each to the emptiest processor, as long as the fuller of the two gains by it:
  * when one processor after the other was drained, the great ones of the last would find all others filled with small ones.
  */
 static void
@@ -68,12 +68,14 @@ drain(struct balance_call *c, uint64_t from, enum plan_balance_why why)
 		next[p] = from & bit(p) ? balance_list(c, p) : NIL;
 	while (has_room(c) && (p = next_source(c, from, next)) != ALL) {
 		unsigned i = next[p], to;
+		double want;
 
 		next[p] = c->queues[i].scratch.next;
 		if (!may_leave(c, i, p))
 			continue;
 		to = balance_target(c, &c->queues[i]);
-		if (to != ALL && 2 * c->queues[i].scratch.want <= c->load[p] - c->load[to])
+		want = c->queues[i].scratch.want;
+		if (to != ALL && want + min(want, c->params->gain) <= c->load[p] - c->load[to])
 			balance_move(c, i, to, why);
 	}
 }

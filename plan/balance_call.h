@@ -44,6 +44,12 @@ max(double a, double b)
 	return a > b ? a : b;
 }
 
+static inline double
+min(double a, double b)
+{
+	return a < b ? a : b;
+}
+
 static inline uint64_t
 bit(unsigned p)
 {
@@ -88,7 +94,7 @@ unsigned balance_target(const struct balance_call *c, const struct plan_balance_
 /* Moves queue i, and writes it down: has_room(c). */
 void balance_move(struct balance_call *c, unsigned i, unsigned to, enum plan_balance_why why);
 
-/* Takes back the moves since the first that left a processor of `from` (bits); the others are made again. */
+/* Takes back the moves since the first that left a processor of `from` (bits); the others are made again, those that still gain. */
 void balance_drop_moves(struct balance_call *c, unsigned first, uint64_t from);
 
 /* What stays of the moves from the first on is remembered with the queues; their processors are watched anew. */

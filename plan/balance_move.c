@@ -164,7 +164,8 @@ balance_drop_moves(struct balance_call *c, unsigned first, uint64_t from)
 	for (unsigned k = first; k < n; k++) {
 		struct plan_balance_move m = c->moves[k];
 
-		if (!(from & bit(m.from)))
+		/* Without the others it may gain no more. */
+		if (!(from & bit(m.from)) && c->load[m.to] + c->queues[m.queue].scratch.want < c->load[m.from])
 			balance_move(c, m.queue, m.to, m.why);
 	}
 }

@@ -125,7 +125,7 @@ balance_read(struct balance_call *c)
 		double other = clamp(c->processors[p].load, DEMAND_MAX) - used[p];
 
 		s->other[p] += (s->begun ? SMOOTH : 1) * (other - s->other[p]);
-		other = clamp(s->other[p], DEMAND_MAX);
+		other = clamp(other, DEMAND_MAX);
 		c->usable |= c->processors[p].usable ? bit(p) : 0;
 		c->load[p] += other;
 		c->peak[p] += other;
