@@ -59,16 +59,25 @@ is_planned(const struct schema_key *k, const char *choice)
 }
 
 static void
+choices(FILE *out, const struct schema_key *k)
+{
+	for (size_t i = 0; k->choices[i] != NULL; i++)
+		fprintf(out, "%s`%s`%s", i == 0 ? "" : ", ", k->choices[i],
+			is_planned(k, k->choices[i]) ? " (not offered yet)" : "");
+}
+
+static void
 value_form(FILE *out, const struct schema_key *k)
 {
 	if (k->type == SCHEMA_OBJECT || (k->type == SCHEMA_LIST && k->of != NULL)) {
 		fprintf(out, "%s [%s](#%s)", k->type == SCHEMA_LIST ? "list of" : "object", k->of->name, k->of->name);
+	} else if (k->type == SCHEMA_LIST && k->item == SCHEMA_ENUM) {
+		fputs("list of: ", out);
+		choices(out, k);
 	} else if (k->type == SCHEMA_LIST) {
 		fprintf(out, "list of: %s", scalar_form(k->item));
 	} else if (k->type == SCHEMA_ENUM) {
-		for (size_t i = 0; k->choices[i] != NULL; i++)
-			fprintf(out, "%s`%s`%s", i == 0 ? "" : ", ", k->choices[i],
-				is_planned(k, k->choices[i]) ? " (not offered yet)" : "");
+		choices(out, k);
 	} else {
 		fputs(scalar_form(k->type), out);
 	}

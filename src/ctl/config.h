@@ -12,9 +12,9 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "ctl/config_adapter.h"
 #include "ctl/config_mistakes.h"
 
-#define CONFIG_NAME_MAX 32        /* bytes with NUL; letters, digits, '-', '_', '.'; begins with a letter */
 #define CONFIG_TEXT_MAX (1 << 20) /* bytes of one file */
 #define CONFIG_CPUS_MAX 64        /* processors, and entries of processors.cpus */
 #define CONFIG_ADAPTERS_MAX 16
@@ -22,7 +22,6 @@
 #define CONFIG_PORTS_MAX 1024
 #define CONFIG_ADDRESSES_MAX 8
 #define CONFIG_STATICS_MAX 1024
-#define CONFIG_ARG_MAX 108
 #define CONFIG_SOCKET_MAX 64 /* name of a socket in the run directory, with NUL */
 
 struct config_processors {
@@ -34,30 +33,6 @@ struct config_processors {
 	unsigned speed_percent;         /* 1 to 100: emulated, capped at this share of a core; 0: real */
 };
 
-enum config_uplink_kind {
-	UPLINK_AF_XDP,
-	UPLINK_AF_PACKET,
-	UPLINK_PCAP,
-	UPLINK_NULL,
-	UPLINK_RING,
-	UPLINK_MEMIF,
-	UPLINK_TAP,
-	UPLINK_PCI
-};
-enum config_adapter_mode { ADAPTER_NONE, ADAPTER_RSS, ADAPTER_VMQ };
-struct config_adapter {
-	char name[CONFIG_NAME_MAX];
-	enum config_uplink_kind kind; /* "af_xdp:flwire0" */
-	char arg[CONFIG_ARG_MAX];     /* "flwire0"; pcap: "rx.pcap" or "rx.pcap,tx.pcap"; null: empty */
-	enum config_adapter_mode mode;
-	unsigned queues;         /* VM queues beside the default queue; 1 to 256, default 8 */
-	bool dynamic;            /* not offered yet: true is refused with the reason */
-	int base_processor;      /* -1: default rule */
-	unsigned max_processors; /* 0: all from base on */
-	uint64_t speed_mbps;     /* 0: the link's own */
-	unsigned mtu;            /* 0: the interface's own */
-};
-
 enum config_vlan_mode { VLAN_UNTAGGED, VLAN_ACCESS, VLAN_TRUNK };
 struct config_vlan {
 	enum config_vlan_mode mode;
@@ -67,7 +42,17 @@ struct config_vlan {
 };
 
 enum config_nic { NIC_TAP, NIC_VHOST, NIC_VF }; /* vf: not offered yet, refused with that reason */
-enum config_role { ROLE_SERVER, ROLE_CLIENT };  /* who connects: the guest's front end, or we */
+enum config_vrss_scheduling { VRSS_DYNAMIC, VRSS_STATIC };
+struct config_vrss {
+	bool enabled;        /* default on */
+	unsigned min_queues; /* queue pairs that stay in the table when it is folded; 1 to queues, default 1 */
+	enum config_vrss_scheduling
+		scheduling;   /* default dynamic: the balancer moves its queues, and folds the table */
+	bool exclude_primary; /* default off: the first queue pair is left out of the table */
+};
+
+enum config_moderation { INTERRUPTS_ADAPTIVE, INTERRUPTS_OFF, INTERRUPTS_LOW, INTERRUPTS_MEDIUM, INTERRUPTS_HIGH };
+enum config_role { ROLE_SERVER, ROLE_CLIENT }; /* who connects: the guest's front end, or we */
 struct config_port {
 	char name[CONFIG_NAME_MAX]; /* unique over all switches */
 	unsigned sw;                /* index of its switch */
@@ -88,6 +73,8 @@ struct config_port {
 	unsigned vmq_weight; /* 0 to 100, default 100 */
 	bool spoof_check;    /* default on */
 	struct config_vlan vlan;
+	struct config_vrss vrss;
+	enum config_moderation interrupt_moderation; /* default adaptive */
 };
 
 enum config_switch_kind { SWITCH_EXTERNAL, SWITCH_INTERNAL, SWITCH_PRIVATE };

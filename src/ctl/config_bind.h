@@ -48,4 +48,5 @@ int config_check_socket(const char *text, struct err *err);
 int config_check_owner(const char *text, struct err *err);
 extern const struct config_codec config_uplink_codec; /* of a whole struct config_adapter: kind and arg */
 extern const struct config_codec config_mode_codec;   /* of an unsigned: a file mode */
+extern const struct config_codec config_key_codec;    /* of CONFIG_RSS_KEY_LEN bytes: hexadecimal */
 #endif

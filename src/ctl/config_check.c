@@ -392,6 +392,20 @@ lists_give(struct config_check *check)
 		config->statics[i].sw = lists[ITEMS_STATICS].parent[i];
 }
 
+/* In one order, for two files that name the same ones mean the same. */
+static void
+sort_hash_types(struct config_rss *rss)
+{
+	for (unsigned i = 1; i < rss->n_hash_types; i++) {
+		uint8_t type = rss->hash_type[i];
+		unsigned to = i;
+
+		for (; to > 0 && rss->hash_type[to - 1] > type; to--)
+			rss->hash_type[to] = rss->hash_type[to - 1];
+		rss->hash_type[to] = type;
+	}
+}
+
 /* Defaults and roundings that depend on other values. */
 static void
 config_complete(struct config *config)
@@ -407,6 +421,8 @@ config_complete(struct config *config)
 
 		p->count = online < 1 ? 1 : online > CONFIG_CPUS_MAX ? CONFIG_CPUS_MAX : (unsigned)online;
 	}
+	for (unsigned i = 0; i < config->n_adapters; i++)
+		sort_hash_types(&config->adapters[i].rss);
 	for (unsigned i = 0; i < config->n_ports; i++) {
 		struct config_port *port = &config->ports[i];
 

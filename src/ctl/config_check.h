@@ -28,8 +28,9 @@ size_t config_items_size(enum config_items items);
  * Once the walk is over and struct config has its lists: names to indexes, and what must hold between keys. Mistakes go to
  * the log; a rule is left out where a key that it looks at has a mistake already.
  */
-void config_rules(struct config_check *check);       /* config_rules.c: processors, adapters, switches */
-void config_rules_ports(struct config_check *check); /* config_rules_ports.c: ports and static entries */
+void config_rules(struct config_check *check); /* config_rules.c: names, processors, switches; calls the next */
+void config_rules_adapters(struct config_check *check); /* config_rules_adapters.c */
+void config_rules_ports(struct config_check *check);    /* config_rules_ports.c: ports and static entries */
 
 /* Something that may be there once only. */
 struct config_once {

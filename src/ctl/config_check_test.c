@@ -237,6 +237,64 @@ words_are_from_their_list_and_hints_name_it(void **state)
 	rows_check(rows);
 }
 
+#define KEY_DIGITS "6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c6a42b73bbeac01f" /* 79 of 80 */
+
+static void
+settings_of_queues_keep_their_rules(void **state)
+{
+	static const struct mistake_row rows[] = {
+		{ "no queues", ADAPTER("queues: `0"), "adapter 'wire': queues 0 is outside 1 to 256",
+		  "valid: 1 to 256 queues, default 8", "adapters[0].queues" },
+		{ "a million queues", ADAPTER("queues: `1000000"), "queues 1000000 is outside 1 to 256", "1 to 256",
+		  NULL },
+		{ "no queues of a port", PORT("queues: `0"), "port 'vm1': queues 0 is outside 1 to 16", "1 to 16",
+		  NULL },
+		{ "a million queues of a port", PORT("queues: `1000000"), "queues 1000000 is outside 1 to 16", "",
+		  NULL },
+		{ "mode misspelt", ADAPTER("mode: `rrs"), "mode 'rrs' is not one of its values",
+		  "did you mean 'rss'? valid: none, rss, vmq", NULL },
+		{ "profile misspelt", ADAPTER("rss: {profile: `numa_static}"),
+		  "rss.profile 'numa_static' is not one of its values", "did you mean 'numa-static'?",
+		  "adapters[0].rss.profile" },
+		{ "hash type misspelt", ADAPTER("rss: {hash_types: [ipv4, `tcp-ipv5]}"),
+		  "rss.hash_types[1] 'tcp-ipv5' is not one of its values", "did you mean 'tcp-ipv4'?",
+		  "adapters[0].rss.hash_types[1]" },
+		{ "one hash type misspelt", ADAPTER("rss: {hash_types: `upd-ipv6}"), "'upd-ipv6'",
+		  "did you mean 'udp-ipv6'?", NULL },
+		{ "no hash types", ADAPTER("rss: {hash_types: `[]}"), "has 0 entries, 1 to 9 are taken", "left out",
+		  NULL },
+		{ "ten hash types",
+		  ADAPTER("rss: {hash_types: `[ipv4, ipv4, ipv4, ipv4, ipv4, ipv4, ipv4, ipv4, ipv4, ipv4]}"),
+		  "has 10 entries, 1 to 9 are taken", "", NULL },
+		{ "a key that is short by a digit", ADAPTER("rss: {key: `" KEY_DIGITS "}"),
+		  "adapter 'wire': rss.key has 79 hexadecimal digits, a key has 80 (40 bytes)", "--random-key",
+		  "adapters[0].rss.key" },
+		{ "a key that is long by a digit", ADAPTER("rss: {key: `" KEY_DIGITS "ab}"),
+		  "has 81 hexadecimal digits", "", NULL },
+		{ "a key with a blank", ADAPTER("rss: {key: `\"" KEY_DIGITS " \"}"),
+		  "has a sign in it that is no hexadecimal digit", "80 hexadecimal digits", NULL },
+		{ "an empty key", ADAPTER("rss: {key: `\"\"}"), "rss.key is empty", "40 bytes", NULL },
+		{ "no entries", ADAPTER("rss: {entries: `0}"), "rss.entries 0 is outside 1 to 512", "power of two",
+		  NULL },
+		{ "entries beyond the limit", ADAPTER("rss: {entries: `1024}"), "1024 is outside 1 to 512", "", NULL },
+		{ "threshold beyond 100", ADAPTER("balance: {high_percent: `101}"),
+		  "balance.high_percent 101 is outside 1 to 100", "default 90", "adapters[0].balance.high_percent" },
+		{ "period 0", ADAPTER("balance: {period_ms: `0}"), "0 is outside 5 to 10000", "20", NULL },
+		{ "unknown offload", ADAPTER("offload: {`rx_checksums: off}"), "unknown key 'rx_checksums'",
+		  "did you mean 'rx_checksum'?", NULL },
+		{ "offload as a word", ADAPTER("offload: `off"), "offload is a single value where a mapping of keys",
+		  "offered: rx_checksum, tx_checksum, lso", NULL },
+		{ "vrss as a word", PORT("vrss: `on"), "port 'vm1': vrss is a single value where a mapping of keys",
+		  "offered: enabled, min_queues", "switches[0].ports[0].vrss" },
+		{ "scheduling misspelt", PORT("vrss: {scheduling: `statics}"), "vrss.scheduling 'statics'",
+		  "did you mean 'static'?", NULL },
+		{ "max_processor beyond all", ADAPTER("max_processor: `64"), "max_processor 64 is outside 0 to 63", "",
+		  NULL },
+	};
+
+	rows_check(rows);
+}
+
 static void
 what_this_version_does_not_offer_is_said_honestly(void **state)
 {
@@ -244,12 +302,6 @@ what_this_version_does_not_offer_is_said_honestly(void **state)
 		{ "vf", "version: 1\nswitches: [{name: sw, kind: internal, ports: [{name: vm1, nic: `vf}]}]\n",
 		  "port 'vm1': nic vf is not offered by this version", "offered: tap, vhost",
 		  "switches[0].ports[0].nic" },
-		{ "rss", ADAPTER("mode: `rss"), "adapter 'wire': mode rss is not offered by this version",
-		  "offered: none, vmq", NULL },
-		{ "dynamic", ADAPTER("dynamic: `true"), "dynamic true is not offered by this version", "offered: off",
-		  NULL },
-		{ "dynamic on", ADAPTER("dynamic: `on"), "dynamic on is not offered by this version", "offered: off",
-		  NULL },
 		{ "vfs", ADAPTER("`vfs: 4"), "adapter 'wire': 'vfs' is not offered by this version",
 		  "offered: name, uplink", "adapters[0].vfs" },
 		{ "teams", "version: 1\n`teams: []\n", "'teams' is not offered by this version",
@@ -413,6 +465,7 @@ main(void)
 		cmocka_unit_test(a_value_of_the_wrong_shape_is_refused),
 		cmocka_unit_test(numbers_are_decimal_and_in_their_range),
 		cmocka_unit_test(words_are_from_their_list_and_hints_name_it),
+		cmocka_unit_test(settings_of_queues_keep_their_rules),
 		cmocka_unit_test(what_this_version_does_not_offer_is_said_honestly),
 		cmocka_unit_test(names_addresses_and_uplinks_keep_their_rules),
 		cmocka_unit_test(sockets_have_a_name_an_owner_and_a_mode),

@@ -1,4 +1,4 @@
-/* config_rules.c - what must hold between keys: processors, adapters, switches; see config_check.h. */
+/* config_rules.c - what must hold between keys: names, processors, switches; see config_check.h. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,30 +95,6 @@ rules_processors(struct config_check *check)
 	config_rule_once(check, list, n, "is given already", "name each CPU once");
 }
 
-static void
-rules_adapter(struct config_check *check, const struct config_adapter *a, struct ynode *node)
-{
-	const struct config_processors *p = &check->config->processors;
-	const char *source = p->count_asked ? "" : p->n_cpus ? " (the entries of cpus)" : " (the online CPUs)";
-	unsigned base = a->base_processor < 0 ? 0 : (unsigned)a->base_processor;
-	char hint[HINT_MAX];
-
-	if (!config_node_usable(check->root, "processors") || !config_node_usable(node, "base_processor"))
-		return;
-	if (base >= p->count) {
-		snprintf(hint, sizeof(hint), "valid: 0 to %u", p->count - 1);
-		config_value_mistake(check->log, ynode_get(node, "base_processor"), hint,
-				     "%u is no processor: processors.count is %u%s", base, p->count, source);
-		return;
-	}
-	if (config_node_good(node, "max_processors") && a->max_processors > p->count - base) {
-		snprintf(hint, sizeof(hint), "valid: 1 to %u", p->count - base);
-		config_value_mistake(check->log, ynode_get(node, "max_processors"), hint,
-				     "%u is more than there are from processor %u on: processors.count is %u%s",
-				     a->max_processors, base, p->count, source);
-	}
-}
-
 static struct ynode *
 adapter_find(const struct config_check *check, const char *name, int *index)
 {
@@ -192,8 +168,7 @@ config_rules(struct config_check *check)
 	rule_names(check, ITEMS_ADAPTERS, "is the name of another adapter already,");
 	rule_names(check, ITEMS_SWITCHES, "is the name of another switch already,");
 	rule_names(check, ITEMS_PORTS, "is the name of another port already,");
-	for (unsigned i = 0; i < config->n_adapters; i++)
-		rules_adapter(check, &config->adapters[i], check->lists[ITEMS_ADAPTERS].node[i]);
+	config_rules_adapters(check);
 	for (unsigned i = 0; i < config->n_switches; i++)
 		rules_switch(check, &config->switches[i], check->lists[ITEMS_SWITCHES].node[i], user);
 }

@@ -65,18 +65,32 @@ static void
 rules_nic(struct config_check *check, const struct config_port *port, struct ynode *node)
 {
 	static const char *const of_tap[] = { "netns", "interface", "address", "txqueuelen" };
-	static const char *const of_vhost[] = { "socket", "role", "socket_owner", "socket_mode" };
+	static const char *const of_vhost[] = { "socket", "role", "socket_owner", "socket_mode",
+						"interrupt_moderation" };
 
-	for (size_t i = 0; i < 4; i++)
-		if (port->nic == NIC_VHOST)
-			only_for(check, node, of_tap[i], "nic", "tap");
-		else
-			only_for(check, node, of_vhost[i], "nic", "vhost");
+	for (size_t i = 0; i < 4 && port->nic == NIC_VHOST; i++)
+		only_for(check, node, of_tap[i], "nic", "tap");
+	for (size_t i = 0; i < 5 && port->nic != NIC_VHOST; i++)
+		only_for(check, node, of_vhost[i], "nic", "vhost");
 	if (port->role == ROLE_SERVER)
 		return;
 	/* The socket is made by who listens. */
 	only_for(check, node, "socket_owner", "role", "server");
 	only_for(check, node, "socket_mode", "role", "server");
+}
+
+static void
+rule_vrss(struct config_check *check, const struct config_port *port, struct ynode *node)
+{
+	struct ynode *vrss = ynode_get(node, "vrss");
+	char hint[HINT_MAX];
+
+	if (!config_node_good(vrss, "min_queues") || !config_node_usable(node, "queues") ||
+	    port->vrss.min_queues <= port->queues)
+		return;
+	snprintf(hint, sizeof(hint), "valid: 1 to %u, or write queues: %u", port->queues, port->vrss.min_queues);
+	config_value_mistake(check->log, ynode_get(vrss, "min_queues"), hint,
+			     "%u is more than the port has: queues is %u", port->vrss.min_queues, port->queues);
 }
 
 static void
@@ -94,6 +108,7 @@ rules_port(struct config_check *check, const struct config_port *port, struct yn
 	if (config_node_good(node, "nic"))
 		rules_nic(check, port, node);
 	rules_vlan(check, &port->vlan, ynode_get(node, "vlan"));
+	rule_vrss(check, port, node);
 }
 
 /* One switch shows its uplink beside its ports, by the adapter's name. */

@@ -47,6 +47,87 @@ processors_and_adapters_agree(void **state)
 	rows_check(rows);
 }
 
+#define CPUS_4 HEAD "processors: {count: 4}\n"
+#define WITH(keys) "adapters: [{name: wire, uplink: null, " keys "}]\n"
+#define SPREAD(keys) HEAD PORTS VHOST("1", keys)
+
+static void
+queues_and_processors_of_an_adapter_agree(void **state)
+{
+	static const struct mistake_row rows[] = {
+		{ "last beyond count", CPUS_4 WITH("max_processor: `4"),
+		  "adapter 'wire': max_processor 4 is no processor: processors.count is 4", "valid: 0 to 3",
+		  "adapters[0].max_processor" },
+		{ "last below the base", CPUS_4 WITH("base_processor: 2, max_processor: `1"),
+		  "max_processor 1 is below base_processor 2", "2 to 3, or leave it out", NULL },
+		{ "more than there are up to the last",
+		  CPUS_4 WITH("base_processor: 1, max_processor: 2, max_processors: `3"),
+		  "max_processors 3 is more than there are from processor 1 to 2", "valid: 1 to 2", NULL },
+		{ "entries no power of two", CPUS_4 WITH("rss: {entries: `100}"),
+		  "adapter 'wire': rss.entries 100 is not a power of two", "write 64 or 128",
+		  "adapters[0].rss.entries" },
+		{ "entries just below the most", CPUS_4 WITH("rss: {entries: `511}"), "511 is not a power of two",
+		  "write 256 or 512", NULL },
+		{ "fewer entries than queues", CPUS_4 WITH("mode: rss, queues: 9, rss: {entries: `8}"),
+		  "rss.entries 8 cannot name 9 queues", "at least as many", NULL },
+		{ "fewer entries than queues by default", CPUS_4 WITH("mode: rss, rss: {entries: `4}"),
+		  "4 cannot name 8 queues", "", NULL },
+		{ "a hash type twice", CPUS_4 WITH("rss: {hash_types: [ipv4, tcp-ipv4, `ipv4]}"),
+		  "rss.hash_types[2] 'ipv4' is given already in line 3", "once", "adapters[0].rss.hash_types[2]" },
+		{ "low above high", CPUS_4 WITH("balance: {low_percent: `91}"),
+		  "balance.low_percent 91 is not below high_percent, 90", "low mark", NULL },
+		{ "high below low", CPUS_4 WITH("balance: {high_percent: `50}"),
+		  "balance.high_percent 50 is not above low_percent, 50", "", "adapters[0].balance.high_percent" },
+		{ "more queues to keep than there are", SPREAD(", queues: 2, vrss: {min_queues: `3}"),
+		  "port 'vm1': vrss.min_queues 3 is more than the port has: queues is 2",
+		  "valid: 1 to 2, or write queues: 3", "switches[0].ports[0].vrss.min_queues" },
+		{ "more queues to keep than the default", SPREAD(", vrss: {min_queues: `2}"), "queues is 1", "", NULL },
+		{ "interrupts of a tap", HEAD PORTS VM("1", ", interrupt_moderation: `low"),
+		  "port 'vm1': interrupt_moderation is only for nic vhost", "take interrupt_moderation out", NULL },
+	};
+
+	rows_check(rows);
+}
+
+/* What has no effect in the present mode is kept, not refused: Windows tracks the parameters of the inactive state (2.7). */
+static void
+settings_of_another_mode_are_kept(void **state)
+{
+	static const char *const rows[] = {
+		CPUS_4 WITH("mode: vmq, rss: {profile: closest, entries: 4, key: "
+			    "'ffffffffffffffffffffffffffffffffffffffffff"
+			    "ffffffffffffffffffffffffffffffffffffff'}"),
+		CPUS_4 WITH("mode: none, dynamic: on, balance: {high_percent: 80}"),
+		CPUS_4 WITH("mode: rss, dynamic: on, rss: {enabled: off}"),
+		CPUS_4 WITH("mode: rss, queues: 1, rss: {entries: 1}"),
+		CPUS_4 WITH("mode: rss, offload: {rx_checksum: off, lso: off}"),
+		CPUS_4 WITH("base_processor: 3, max_processor: 3, max_processors: 1"),
+		SPREAD(", vrss: {enabled: on}"),
+		SPREAD(", queues: 16, vrss: {min_queues: 16, scheduling: static, exclude_primary: on}, "
+		       "interrupt_moderation: off"),
+		HEAD PORTS VM("1", ", queues: 4, vrss: {enabled: off}"),
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct config_mistakes m;
+		struct config *first = config_parse(rows[i], strlen(rows[i]), &m), *second;
+		char *text;
+
+		print_message("%s", rows[i]);
+		assert_non_null(first);
+		text = config_emit(first);
+		assert_non_null(text);
+		second = config_parse(text, strlen(text), &m);
+		assert_non_null(second);
+		assert_memory_equal(first->adapters, second->adapters, sizeof(first->adapters));
+		assert_int_equal(first->n_ports, second->n_ports);
+		assert_memory_equal(first->ports, second->ports, first->n_ports * sizeof(first->ports[0]));
+		free(text);
+		config_free(first);
+		config_free(second);
+	}
+}
+
 static void
 switches_have_the_uplink_of_their_kind(void **state)
 {
@@ -359,6 +440,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(processors_and_adapters_agree),
+		cmocka_unit_test(queues_and_processors_of_an_adapter_agree),
+		cmocka_unit_test(settings_of_another_mode_are_kept),
 		cmocka_unit_test(switches_have_the_uplink_of_their_kind),
 		cmocka_unit_test(ports_share_nothing_that_is_one),
 		cmocka_unit_test(keys_fit_their_nic),

@@ -32,8 +32,13 @@ static const char full[] =
 	"version: 1\n"
 	"processors: {count: 4, cpus: [1, 0], speed_percent: 10}\n"
 	"adapters:\n"
-	"- {name: wire, uplink: \"af_xdp:flwire0\", mode: vmq, queues: 16, dynamic: off, base_processor: 1,\n"
-	"   max_processors: 3, speed: 2.5G, mtu: 9000}\n"
+	"- {name: wire, uplink: \"af_xdp:flwire0\", mode: vmq, queues: 16, dynamic: on, base_processor: 1,\n"
+	"   max_processors: 2, max_processor: 2, speed: 2.5G, mtu: 9000,\n"
+	"   rss: {enabled: off, profile: conservative, hash_types: [udp-ipv6-ex, ipv4, tcp-ipv4], entries: 512,\n"
+	"         key: 000102030405060708090A0b0c0d0e0f101112131415161718191a1b1c1d1e1f2021222324252627},\n"
+	"   balance: {high_percent: 80, low_percent: 30, within_percent: 20, gain_percent: 5, rest_ms: 0,\n"
+	"             period_ms: 100, samples: 3},\n"
+	"   offload: {rx_checksum: off, tx_checksum: off, lso: off}}\n"
 	"- {name: other, uplink: 'pcap:a.pcap,b.pcap', speed: 10G}\n"
 	"switches:\n"
 	"- name: ext\n"
@@ -45,6 +50,7 @@ static const char full[] =
 	"  - {name: host, nic: tap, interface: flhost, address: 10.77.0.1/24}\n"
 	"  - {name: vm1, nic: tap, netns: flvm1, interface: eth0, address: [10.77.0.11/24, fd00::11/64],\n"
 	"     mac: \"02:F1:00:00:00:01\", queues: 4, mtu: 1400, txqueuelen: 512, vmq_weight: 0, spoof_check: off,\n"
+	"     vrss: {enabled: off, min_queues: 2, scheduling: static, exclude_primary: on},\n"
 	"     vlan: {mode: trunk, ids: [10, 20-22, 30, 31, 4094], native: 10}}\n"
 	"  static:\n"
 	"  - {mac: 02:f1:00:00:00:aa, vlan: 21, port: vm1}\n"
@@ -57,7 +63,7 @@ static const char full[] =
 	"  kind: internal\n"
 	"  ports:\n"
 	"  - {name: vm3, nic: vhost, socket: /run/fairlead/three.sock, socket_owner: \"root:kvm\", socket_mode: 0600,\n"
-	"     mac: \"02:f1:00:00:00:03\", queues: 16, mtu: 9000}\n"
+	"     mac: \"02:f1:00:00:00:03\", queues: 16, mtu: 9000, interrupt_moderation: high}\n"
 	"  - {name: vm4, nic: vhost, socket: four, role: client}\n"
 	"log: {level: debug}\n";
 
@@ -81,7 +87,9 @@ each_key_reaches_its_field(void **state)
 	assert_int_equal(c->adapters[0].mode, ADAPTER_VMQ);
 	assert_int_equal(c->adapters[0].queues, 16);
 	assert_int_equal(c->adapters[0].base_processor, 1);
-	assert_int_equal(c->adapters[0].max_processors, 3);
+	assert_true(c->adapters[0].dynamic);
+	assert_int_equal(c->adapters[0].max_processors, 2);
+	assert_int_equal(c->adapters[0].max_processor, 2);
 	assert_int_equal(c->adapters[0].speed_mbps, 2500);
 	assert_int_equal(c->adapters[0].mtu, 9000);
 	assert_string_equal(c->adapters[1].arg, "a.pcap,b.pcap");

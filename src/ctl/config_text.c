@@ -93,6 +93,16 @@ config_check_netns(const char *text, struct err *err)
 	return check_file_name(text, "/", "a namespace", err);
 }
 
+unsigned
+config_hash_types(const struct config_rss *rss)
+{
+	unsigned bits = rss->n_hash_types > 0 ? 0 : (1u << HASH_TYPE_IPV6_EX) - 1;
+
+	for (unsigned i = 0; i < rss->n_hash_types; i++)
+		bits |= 1u << rss->hash_type[i];
+	return bits;
+}
+
 const char *
 config_port_socket(const struct config_port *port, char out[CONFIG_SOCKET_MAX])
 {
@@ -181,6 +191,42 @@ mode_format(const void *field, char *out, size_t size)
 }
 
 const struct config_codec config_mode_codec = { mode_parse, mode_format };
+
+static int
+key_parse(const char *text, void *field, struct err *err)
+{
+	static const char *const hint = "80 hexadecimal digits; fairlead rss set ADAPTER --random-key makes one";
+	size_t n = strlen(text), hex = strspn(text, "0123456789abcdefABCDEF");
+	uint8_t key[CONFIG_RSS_KEY_LEN];
+	char shown[CONFIG_SHOW_MAX];
+
+	if (text[hex] != '\0')
+		return refuse(err, hint, "'%s' has a sign in it that is no hexadecimal digit",
+			      config_show(text, shown));
+	if (n != 2 * sizeof(key))
+		return refuse(err, hint, "has %zu hexadecimal digits, a key has %zu (%zu bytes)", n, 2 * sizeof(key),
+			      sizeof(key));
+	for (size_t i = 0; i < sizeof(key); i++) {
+		unsigned byte;
+
+		sscanf(text + 2 * i, "%2x", &byte);
+		key[i] = (uint8_t)byte;
+	}
+	memcpy(field, key, sizeof(key));
+	return 0;
+}
+
+static char *
+key_format(const void *field, char *out, size_t size)
+{
+	const uint8_t *key = field;
+
+	for (size_t i = 0; i < CONFIG_RSS_KEY_LEN && 2 * i + 3 <= size; i++)
+		snprintf(out + 2 * i, 3, "%02x", key[i]);
+	return out;
+}
+
+const struct config_codec config_key_codec = { key_parse, key_format };
 
 /* "0000:17:00.0" or "17:00.0": domain:bus:device.function in hexadecimal, function 0 to 7. */
 static int

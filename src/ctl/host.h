@@ -116,6 +116,9 @@ const char *host_port_state(const struct host_port *hp);
 
 /* ---- host_switch.c: switches and their adapters ---- */
 
+/* What the adapter is told, from what the file says: a mode that depends on something that is off is none. */
+void host_adapter_settings(const struct config_adapter *is, struct adapter_settings *out);
+
 int host_switch_add(struct host *host, const struct config *config, const struct config_switch *is,
 		    const struct host_options *options, struct err *err);
 void host_switch_remove(struct host *host, struct host_switch *hs);

@@ -47,6 +47,10 @@ as_member(struct host_port *hp, struct adapter_member *m)
 	m->n_queues = hp->n_queues;
 	m->mac = hp->mac;
 	m->weight = hp->is.vmq_weight;
+	m->vrss.enabled = hp->is.vrss.enabled;
+	m->vrss.min_queues = hp->is.vrss.min_queues;
+	m->vrss.dynamic = hp->is.vrss.scheduling == VRSS_DYNAMIC;
+	m->vrss.exclude_primary = hp->is.vrss.exclude_primary;
 	switch (hp->is.vlan.mode) {
 	case VLAN_UNTAGGED:
 		m->vid = RXMAP_VID_UNTAGGED;
@@ -241,7 +245,7 @@ same_vlan(const struct config_vlan *a, const struct config_vlan *b)
 	       memcmp(a->allowed, b->allowed, sizeof(a->allowed)) == 0;
 }
 
-/* Filter, weight: the adapter decides anew. */
+/* Filter, weight, vRSS: the adapter decides anew. */
 static int
 rejoin(struct host_port *hp, struct err *err)
 {
@@ -304,7 +308,8 @@ host_port_change(struct host_port *hp, const struct config_port *is, struct err 
 			       hp->is.name);
 	}
 	hp->is = *is;
-	if (nic_differs || vlan_differs || was.vmq_weight != is->vmq_weight)
+	if (nic_differs || vlan_differs || was.vmq_weight != is->vmq_weight ||
+	    memcmp(&was.vrss, &is->vrss, sizeof(was.vrss)) != 0)
 		return rejoin(hp, err);
 	return 0;
 }

@@ -1,12 +1,22 @@
 /* host_switch.c - a switch of the running host and the adapter behind it; see host.h. */
 #include "ctl/host.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "ctl/effect.h"
 #include "vsw/learn.h"
+
+static_assert((int)RSS_CLOSEST == PLAN_RSS_CLOSEST && (int)RSS_NUMA_STATIC == PLAN_RSS_NUMA_STATIC &&
+		      (int)RSS_CONSERVATIVE == PLAN_RSS_CONSERVATIVE,
+	      "profiles are passed on by number");
+static_assert(1 << HASH_TYPE_IPV4 == HASH_IPV4 && 1 << HASH_TYPE_UDP_IPV6 == HASH_UDP_IPV6,
+	      "hash types are passed on by bit");
+static_assert(CONFIG_RSS_KEY_LEN == TOEPLITZ_KEY_LEN, "the key is passed on as it is");
 
 static int
 uplink_type_of(enum config_uplink_kind kind, enum uplink_type *out)
@@ -67,16 +77,34 @@ guard(const struct host *host, const struct config_adapter *is, const struct hos
 	return link.up ? 0 : keep_link_up(is->arg, err);
 }
 
-static void
-adapter_settings_of(const struct config_adapter *is, struct adapter_settings *out)
+void
+host_adapter_settings(const struct config_adapter *is, struct adapter_settings *out)
 {
+	const struct config_balance *b = &is->balance;
+
 	*out = (struct adapter_settings){
-		.mode = is->mode == ADAPTER_VMQ ? ADAPTER_MODE_VMQ : ADAPTER_MODE_NONE,
+		.mode = effect_mode(is),
 		.queues = is->queues,
 		.base = is->base_processor,
 		.max_processors = is->max_processors,
-		.max_processor = -1,
+		.max_processor = is->max_processor,
+		.dynamic = is->dynamic,
+		.rss = {
+			.profile = (enum plan_rss_profile)is->rss.profile,
+			.hash_types = config_hash_types(&is->rss),
+			.entries = is->rss.entries,
+		},
+		.balance = {
+			.high = b->high_percent,
+			.low = b->low_percent,
+			.within = b->within_percent,
+			.gain = b->gain_percent,
+			.rest_ns = b->rest_ms * (NSEC_PER_S / 1000),
+			.samples = b->samples,
+		},
+		.period_ms = b->period_ms,
 	};
+	memcpy(out->rss.key, is->rss.key, sizeof(out->rss.key));
 }
 
 static unsigned
@@ -119,7 +147,7 @@ adapter_open(struct host *host, struct host_switch *hs, const struct config_adap
 	ret = guard(host, is, options, err);
 	if (ret < 0)
 		return ret;
-	adapter_settings_of(is, &settings);
+	host_adapter_settings(is, &settings);
 	hs->adapter =
 		adapter_new(is->name, type, is->arg, is->mtu, &settings, free_frontend_lane(host), &hs->uplink, err);
 	if (hs->adapter == NULL)
@@ -197,26 +225,21 @@ host_switch_can_change(const struct host_switch *hs, const struct config *config
 			     strcmp(hs->adapter_is.arg, a->arg) == 0 && hs->adapter_is.mtu == a->mtu);
 }
 
-static bool
-same_settings(const struct adapter_settings *a, const struct adapter_settings *b)
-{
-	return a->mode == b->mode && a->queues == b->queues && a->base == b->base &&
-	       a->max_processors == b->max_processors;
-}
-
 int
 host_switch_change(struct host_switch *hs, const struct config *config, const struct config_switch *is, struct err *err)
 {
 	struct adapter_settings settings;
+	bool same;
 	int ret;
 
 	atomic_store_explicit(&hs->sw->ageing_s, is->ageing_s, memory_order_relaxed);
 	hs->is = *is;
 	if (hs->adapter == NULL)
 		return 0;
-	adapter_settings_of(&config->adapters[is->adapter], &settings);
+	host_adapter_settings(&config->adapters[is->adapter], &settings);
+	same = memcmp(&hs->adapter_is, &config->adapters[is->adapter], sizeof(hs->adapter_is)) == 0;
 	hs->adapter_is = config->adapters[is->adapter];
-	if (same_settings(&settings, &hs->adapter->settings))
+	if (same)
 		return 0;
 	ret = adapter_check(hs->adapter, &settings, err);
 	if (ret < 0)

@@ -4,28 +4,8 @@
  * From these rows come the file's checks (config_check.c), the defaults, the emitted text (config_emit.c), and the
  * reference page. To add a key: a field in config.h, a row here, and, when it depends on other keys, a rule in config_rules.c.
  */
-#include "ctl/config_bind.h"
-
-#define BIND(type, field, ...)        \
-	(&(const struct config_bind){ \
-		.offset = offsetof(struct type, field), .size = sizeof(((struct type *)0)->field), __VA_ARGS__ })
-#define LIST_BIND(type, field, number, at_least)                                    \
-	(&(const struct config_bind){ .offset = offsetof(struct type, field),       \
-				      .size = sizeof(((struct type *)0)->field[0]), \
-				      .count = offsetof(struct type, number),       \
-				      .least = at_least,                            \
-				      .most = sizeof(((struct type *)0)->field) /   \
-					      sizeof(((struct type *)0)->field[0]) })
-#define ITEMS_BIND(which) (&(const struct config_bind){ .items = which })
-#define WORDS(...) ((const char *const[]){ __VA_ARGS__, NULL })
-#define NOT_OFFERED(key, kind, text)                                         \
-	{                                                                    \
-		.name = key, .type = kind, .not_offered = true, .help = text \
-	}
-#define END_OF_KEYS          \
-	{                    \
-		.name = NULL \
-	}
+#include "ctl/schema_rows.h"
+#include "ctl/schema_words.h"
 
 static const struct schema_key processors_keys[] = {
 	{ .name = "count",
@@ -60,75 +40,6 @@ static const struct schema_key processors_keys[] = {
 
 static const struct schema_object processors = { "processors", "Who does the work.", processors_keys };
 
-static const struct schema_key adapter_keys[] = {
-	{ .name = "name",
-	  .type = SCHEMA_NAME,
-	  .required = true,
-	  .help = "its name, as wire",
-	  .bind = BIND(config_adapter, name) },
-	{ .name = "uplink",
-	  .type = SCHEMA_STRING,
-	  .required = true,
-	  .min = 1,
-	  .max = CONFIG_ARG_MAX + 16,
-	  .help = "af_xdp:IFNAME, af_packet:IFNAME, memif:SOCKET, pcap:RX[,TX], ring:NAME or null (not offered yet: "
-		  "pci:ADDRESS, tap:NAME)",
-	  .bind = &(const struct config_bind){ .codec = &config_uplink_codec } },
-	{ .name = "mode",
-	  .type = SCHEMA_ENUM,
-	  .choices = WORDS("none", "rss", "vmq"),
-	  .planned = WORDS("rss"),
-	  .fallback = "none",
-	  .help = "none: all on one processor; vmq: a queue and a processor for each VM NIC",
-	  .bind = BIND(config_adapter, mode) },
-	{ .name = "queues",
-	  .type = SCHEMA_INT,
-	  .min = 1,
-	  .max = 256,
-	  .fallback = "8",
-	  .unit = "queues",
-	  .help = "VM queues beside the default queue, in mode vmq",
-	  .bind = BIND(config_adapter, queues) },
-	{ .name = "dynamic",
-	  .type = SCHEMA_BOOL,
-	  .planned = WORDS("on"),
-	  .fallback = "off",
-	  .help = "on: a balancer moves queues between processors",
-	  .bind = BIND(config_adapter, dynamic) },
-	{ .name = "base_processor",
-	  .type = SCHEMA_INT,
-	  .min = 0,
-	  .max = CONFIG_CPUS_MAX - 1,
-	  .help = "first processor for its queues; left out: the first that is not on core 0 when there are more than "
-		  "two",
-	  .bind = BIND(config_adapter, base_processor, .absent = -1) },
-	{ .name = "max_processors",
-	  .type = SCHEMA_INT,
-	  .min = 1,
-	  .max = CONFIG_CPUS_MAX,
-	  .unit = "processors",
-	  .help = "how many from the base on; left out: all",
-	  .bind = BIND(config_adapter, max_processors) },
-	{ .name = "speed",
-	  .type = SCHEMA_SPEED,
-	  .min = 1,
-	  .max = 800000,
-	  .unit = "Mb/s",
-	  .help = "what it is taken for, as 10G or 2500M; left out: the link's own",
-	  .bind = BIND(config_adapter, speed_mbps) },
-	{ .name = "mtu",
-	  .type = SCHEMA_INT,
-	  .min = 68,
-	  .max = 9216,
-	  .unit = "bytes",
-	  .help = "largest packet without the Ethernet header; left out: the interface's own",
-	  .bind = BIND(config_adapter, mtu) },
-	NOT_OFFERED("vfs", SCHEMA_INT, "virtual functions"),
-	END_OF_KEYS
-};
-
-static const struct schema_object adapter = { "adapter", "A NIC that leads out of the host.", adapter_keys };
-
 static const struct schema_key vlan_keys[] = {
 	{ .name = "mode",
 	  .type = SCHEMA_ENUM,
@@ -160,6 +71,37 @@ static const struct schema_key vlan_keys[] = {
 };
 
 static const struct schema_object vlan = { "vlan", "The VLANs of a port.", vlan_keys };
+
+static const struct schema_key vrss_keys[] = {
+	{ .name = "enabled",
+	  .type = SCHEMA_BOOL,
+	  .fallback = "on",
+	  .help = "off: all its frames arrive on the first queue pair",
+	  .bind = BIND(config_vrss, enabled) },
+	{ .name = "min_queues",
+	  .type = SCHEMA_INT,
+	  .min = 1,
+	  .max = 16,
+	  .fallback = "1",
+	  .unit = "queues",
+	  .help = "queue pairs that stay in use when there is little to do",
+	  .bind = BIND(config_vrss, min_queues) },
+	{ .name = "scheduling",
+	  .type = SCHEMA_ENUM,
+	  .choices = WORDS(SCHEDULING_WORDS),
+	  .fallback = "dynamic",
+	  .help = "dynamic: a balancer (adapter: dynamic) moves its queues, and folds them at low load; static: they "
+		  "stay",
+	  .bind = BIND(config_vrss, scheduling) },
+	{ .name = "exclude_primary",
+	  .type = SCHEMA_BOOL,
+	  .fallback = "off",
+	  .help = "on: the first queue pair takes only what cannot be hashed",
+	  .bind = BIND(config_vrss, exclude_primary) },
+	END_OF_KEYS
+};
+
+static const struct schema_object vrss = { "vrss", "Spreading of a port's frames over its queue pairs.", vrss_keys };
 
 static const struct schema_key port_keys[] = {
 	{ .name = "name",
@@ -237,7 +179,7 @@ static const struct schema_key port_keys[] = {
 	  .max = 16,
 	  .fallback = "1",
 	  .unit = "queues",
-	  .help = "queue pairs of the NIC",
+	  .help = "queue pairs of the NIC: the most that vRSS spreads over",
 	  .bind = BIND(config_port, queues) },
 	{ .name = "mtu",
 	  .type = SCHEMA_INT,
@@ -264,6 +206,18 @@ static const struct schema_key port_keys[] = {
 	  .of = &vlan,
 	  .help = "left out: untagged",
 	  .bind = BIND(config_port, vlan) },
+	{ .name = "vrss",
+	  .type = SCHEMA_OBJECT,
+	  .of = &vrss,
+	  .help = "spreading over its queue pairs",
+	  .bind = BIND(config_port, vrss) },
+	{ .name = "interrupt_moderation",
+	  .type = SCHEMA_ENUM,
+	  .choices = WORDS(MODERATION_WORDS),
+	  .fallback = "adaptive",
+	  .help = "vhost: how far interrupts of the guest are held back to be fewer: by its traffic, never, or to a "
+		  "fixed rate",
+	  .bind = BIND(config_port, interrupt_moderation) },
 	NOT_OFFERED("adapter", SCHEMA_NAME, "the adapter of a vf NIC"),
 	NOT_OFFERED("model", SCHEMA_ENUM, "the model of a vf NIC"),
 	NOT_OFFERED("on_policy", SCHEMA_ENUM, "what a vf NIC does when a policy forbids the bypass"),
@@ -370,7 +324,7 @@ static const struct schema_key config_keys[] = {
 	{ .name = "adapters",
 	  .type = SCHEMA_LIST,
 	  .max = CONFIG_ADAPTERS_MAX,
-	  .of = &adapter,
+	  .of = &schema_adapter,
 	  .help = "the NICs that lead out of the host",
 	  .bind = ITEMS_BIND(ITEMS_ADAPTERS) },
 	{ .name = "switches",

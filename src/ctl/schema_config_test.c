@@ -114,6 +114,27 @@ words_stand_in_the_order_of_their_enum(void **state)
 		{ "adapter", "mode", "none", ADAPTER_NONE },
 		{ "adapter", "mode", "rss", ADAPTER_RSS },
 		{ "adapter", "mode", "vmq", ADAPTER_VMQ },
+		{ "rss", "profile", "closest", RSS_CLOSEST },
+		{ "rss", "profile", "closest-static", RSS_CLOSEST_STATIC },
+		{ "rss", "profile", "numa", RSS_NUMA },
+		{ "rss", "profile", "numa-static", RSS_NUMA_STATIC },
+		{ "rss", "profile", "conservative", RSS_CONSERVATIVE },
+		{ "rss", "hash_types", "ipv4", HASH_TYPE_IPV4 },
+		{ "rss", "hash_types", "tcp-ipv4", HASH_TYPE_TCP_IPV4 },
+		{ "rss", "hash_types", "udp-ipv4", HASH_TYPE_UDP_IPV4 },
+		{ "rss", "hash_types", "ipv6", HASH_TYPE_IPV6 },
+		{ "rss", "hash_types", "tcp-ipv6", HASH_TYPE_TCP_IPV6 },
+		{ "rss", "hash_types", "udp-ipv6", HASH_TYPE_UDP_IPV6 },
+		{ "rss", "hash_types", "ipv6-ex", HASH_TYPE_IPV6_EX },
+		{ "rss", "hash_types", "tcp-ipv6-ex", HASH_TYPE_TCP_IPV6_EX },
+		{ "rss", "hash_types", "udp-ipv6-ex", HASH_TYPE_UDP_IPV6_EX },
+		{ "vrss", "scheduling", "dynamic", VRSS_DYNAMIC },
+		{ "vrss", "scheduling", "static", VRSS_STATIC },
+		{ "port", "interrupt_moderation", "adaptive", INTERRUPTS_ADAPTIVE },
+		{ "port", "interrupt_moderation", "off", INTERRUPTS_OFF },
+		{ "port", "interrupt_moderation", "low", INTERRUPTS_LOW },
+		{ "port", "interrupt_moderation", "medium", INTERRUPTS_MEDIUM },
+		{ "port", "interrupt_moderation", "high", INTERRUPTS_HIGH },
 		{ "vlan", "mode", "untagged", VLAN_UNTAGGED },
 		{ "vlan", "mode", "access", VLAN_ACCESS },
 		{ "vlan", "mode", "trunk", VLAN_TRUNK },
@@ -128,7 +149,7 @@ words_stand_in_the_order_of_their_enum(void **state)
 		{ "processors", "idle", "sleep", false },
 		{ "processors", "idle", "poll", true },
 	};
-	static const struct schema_object *objects[8];
+	static const struct schema_object *objects[16];
 	unsigned n = 0;
 
 	for (const struct schema_key *key = schema_config.keys; key->name; key++) {
