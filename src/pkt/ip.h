@@ -22,4 +22,14 @@ struct ip_walk {
  * *out zero, when it is not IPv4 or IPv6 or its fixed part is broken. out->off may lie behind n.
  */
 bool ip_walk(const uint8_t *ip, size_t n, uint16_t ether_type, struct ip_walk *out);
+
+/* The addresses of an IPv6 packet that stay the same when its ends move (Mobile IPv6); bytes from the IP header. */
+struct ip6_home {
+	uint32_t src; /* to the home address of its sender (RFC 6275, 6.3), where there is none to the source address */
+	uint32_t
+		dst; /* to that of its receiver (type 2 routing header, 6.4), where there is none to the destination address */
+};
+
+/* For a packet of which ip_walk says that it is IPv6, by the same ip and n. What is malformed counts as not there. */
+void ip6_find_home(const uint8_t *ip, size_t n, struct ip6_home *out);
 #endif

@@ -105,6 +105,67 @@ a_chain_that_leaves_the_packet_breaks_off(void **state)
 	check("header's own length across the end", &got, &(struct ip_walk){ 6, 0, false, false, 0, 56 });
 }
 
+/* ---- Mobile IPv6 ---- */
+
+#define H16 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16
+
+/*
+ * Extension headers behind an IPv6 header, which ends at 40, and where the home addresses then lie: RFC 6275, 6.3 (option 201 of 16
+ * bytes) and 6.4 (routing type 2, length 2, one segment left). 8 and 24: where nothing counts.
+ */
+static const struct home_row {
+	const char *name;
+	uint8_t first;     /* the next header of the IPv6 header */
+	uint8_t bytes[72]; /* the headers, the last of which says that TCP (6) follows */
+	uint8_t len, n;    /* of bytes; n: that may be read, 0: all */
+	uint32_t src, dst;
+} home_rows[] = {
+	{ "none", 6, { 0 }, 0, 0, 8, 24 },
+	{ "home address", 60, { 6, 2, 1, 2, 0, 0, 201, 16, H16 }, 24, 0, 48, 24 },
+	{ "behind Pad1 and PadN", 60, { 6, 2, 0, 1, 1, 0, 201, 16, H16 }, 24, 0, 48, 24 },
+	{ "behind another option", 60, { 6, 3, 5, 2, 0, 0, 0, 0, 0, 0, 1, 2, 0, 0, 201, 16, H16 }, 32, 0, 56, 24 },
+	{ "in the second header", 60, { 60, 0, 1, 4, 0, 0, 0, 0, 6, 2, 1, 2, 0, 0, 201, 16, H16 }, 32, 0, 56, 24 },
+	{ "behind hop-by-hop", 0, { 60, 0, 1, 4, 0, 0, 0, 0, 6, 2, 1, 2, 0, 0, 201, 16, H16 }, 32, 0, 56, 24 },
+	{ "in hop-by-hop: not there", 0, { 6, 2, 1, 2, 0, 0, 201, 16, H16 }, 24, 0, 8, 24 },
+	{ "of 15 bytes", 60, { 6, 2, 1, 3, 0, 0, 0, 201, 15, H16 }, 24, 0, 8, 24 },
+	{ "across the header's end", 60, { 6, 2, 1, 3, 0, 0, 0, 201, 16, H16 }, 24, 0, 8, 24 },
+	{ "behind an option too long", 60, { 6, 2, 5, 255, 0, 0, 201, 16, H16 }, 24, 0, 8, 24 },
+	{ "header across the packet's end", 60, { 6, 3, 1, 2, 0, 0, 201, 16, H16 }, 24, 0, 8, 24 },
+	{ "one byte not to be read", 60, { 6, 2, 1, 2, 0, 0, 201, 16, H16 }, 24, 63, 8, 24 },
+	{ "behind a fragment header", 44, { 60, 0, 0, 1, 0, 0, 0, 9, 6, 2, 1, 2, 0, 0, 201, 16, H16 }, 32, 0, 8, 24 },
+	{ "routing, type 2", 43, { 6, 2, 2, 1, 0, 0, 0, 0, H16 }, 24, 0, 8, 48 },
+	{ "routing, type 0", 43, { 6, 2, 0, 1, 0, 0, 0, 0, H16 }, 24, 0, 8, 24 },
+	{ "no segment left", 43, { 6, 2, 2, 0, 0, 0, 0, 0, H16 }, 24, 0, 8, 24 },
+	{ "two segments left", 43, { 6, 2, 2, 2, 0, 0, 0, 0, H16 }, 24, 0, 8, 24 },
+	{ "of another length", 43, { 6, 3, 2, 1, 0, 0, 0, 0, H16, 0, 0, 0, 0, 0, 0, 0, 0 }, 32, 0, 8, 24 },
+	{ "both", 43, { 60, 2, 2, 1, 0, 0, 0, 0, H16, 6, 2, 1, 2, 0, 0, 201, 16, H16 }, 48, 0, 72, 48 },
+	{ "the first of two counts",
+	  60,
+	  { 60, 2, 1, 2, 0, 0, 201, 16, H16, 6, 2, 1, 2, 0, 0, 201, 16, H16 },
+	  48,
+	  0,
+	  48,
+	  24 },
+};
+
+static void
+home_addresses_are_found_where_they_may_stand(void **state)
+{
+	for (size_t i = 0; i < sizeof(home_rows) / sizeof(home_rows[0]); i++) {
+		const struct home_row *row = &home_rows[i];
+		uint8_t ip[40 + sizeof(row->bytes)] = { 0x60 };
+		size_t n = row->n != 0 ? row->n : 40u + row->len;
+		struct ip6_home home;
+
+		ip[5] = row->len;
+		ip[6] = row->first;
+		memcpy(ip + 40, row->bytes, row->len);
+		ip6_find_home(ip, n, &home);
+		if (home.src != row->src || home.dst != row->dst)
+			fail_msg("%s: got %u and %u", row->name, home.src, home.dst);
+	}
+}
+
 int
 main(void)
 {
@@ -113,6 +174,7 @@ main(void)
 		cmocka_unit_test(a_broken_fixed_part_is_no_ip),
 		cmocka_unit_test(a_chain_that_leaves_the_bytes_given_goes_beyond),
 		cmocka_unit_test(a_chain_that_leaves_the_packet_breaks_off),
+		cmocka_unit_test(home_addresses_are_found_where_they_may_stand),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

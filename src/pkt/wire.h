@@ -17,6 +17,7 @@
 
 /* RFC 791, 3.1 */
 #define IP4_HEADER_LEN 20
+#define IP4_NO_OPTIONS 0x45 /* version 4, 5 words of header */
 #define IP4_LEN_AT 2
 #define IP4_ID_AT 4
 #define IP4_FRAGMENT_AT 6
@@ -32,6 +33,7 @@
 #define IP6_NEXT_AT 6
 #define IP6_ADDRS_AT 8
 #define IP6_ADDRS_LEN 32
+#define IP6_ADDR_LEN 16
 
 /* RFC 9293, 3.1 */
 #define TCP_HEADER_LEN 20
