@@ -3,22 +3,18 @@
  *
  * Filters stand in one open hash table, keyed by MAC and VLAN as one 64-bit number. What the
  * classifier needs of a vport stands in the entry, so a frame costs one line of the table and one of the vport's
- * indirection entries. For the frames that matter (IPv4 without options, IPv6 without extension headers) addresses
- * and ports lie beside each other in the frame and are hashed where they lie.
+ * indirection entries.
  */
 #include "nic/rxmap.h"
 
 #include <endian.h>
-#include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "pkt/ip.h"
 #include "pkt/wire.h"
 
 #define READ_LEN (ETH_HEADER_LEN + VLAN_TAG_LEN) /* read without a question: addresses, EtherType, a tag */
-#define HASH_TYPES (HASH_IPV4 | HASH_TCP_IPV4 | HASH_UDP_IPV4 | HASH_IPV6 | HASH_TCP_IPV6 | HASH_UDP_IPV6)
 #define VID_MAX 4094
-#define IP4_NO_OPTIONS 0x45    /* version 4, 5 words of header */
 #define VPORTS_MAX 65536       /* vport indices are 16 bits */
 #define FILTERS_MAX (1u << 24) /* our choice: 4094 VLANs for each of 4096 addresses */
 
@@ -37,16 +33,13 @@ struct target {
 };
 
 struct rxmap {
-	const struct toeplitz *toeplitz;
 	struct target *table;
 	uint16_t *slots;
 	size_t table_mask;
-	unsigned shift;     /* of a key's product: leaves as many bits as table_mask has */
-	bool has_any;       /* a filter with RXMAP_VID_ANY */
-	uint8_t type4[256]; /* HASH_* by IP protocol; 0: no hash */
-	uint8_t type6[256];
-	uint8_t pair4, pair6; /* the same without ports */
+	unsigned shift; /* of a key's product: leaves as many bits as table_mask has */
+	bool has_any;   /* a filter with RXMAP_VID_ANY */
 	struct target by_default;
+	struct flowhash hash;
 };
 
 /* Of bytes[8] the first six are the address. */
@@ -85,23 +78,6 @@ find(const struct rxmap *map, uint64_t key)
 	while (map->table[at].key != key && map->table[at].key != KEY_EMPTY)
 		at = (at + 1) & map->table_mask;
 	return &map->table[at];
-}
-
-static void
-fill_types(struct rxmap *map, unsigned types)
-{
-	map->pair4 = types & HASH_IPV4;
-	map->pair6 = types & HASH_IPV6;
-	memset(map->type4, map->pair4, sizeof(map->type4));
-	memset(map->type6, map->pair6, sizeof(map->type6));
-	if (types & HASH_TCP_IPV4)
-		map->type4[IPPROTO_TCP] = HASH_TCP_IPV4;
-	if (types & HASH_UDP_IPV4)
-		map->type4[IPPROTO_UDP] = HASH_UDP_IPV4;
-	if (types & HASH_TCP_IPV6)
-		map->type6[IPPROTO_TCP] = HASH_TCP_IPV6;
-	if (types & HASH_UDP_IPV6)
-		map->type6[IPPROTO_UDP] = HASH_UDP_IPV6;
 }
 
 static bool
@@ -182,7 +158,7 @@ rxmap_new(const struct rxmap_vport *vports, size_t n_vports, const struct rxmap_
 	struct target *targets = NULL;
 	struct rxmap *map;
 
-	if (!args_ok(vports, n_vports, filters, n_filters, toeplitz) || hash_types & ~(unsigned)HASH_TYPES)
+	if (!args_ok(vports, n_vports, filters, n_filters, toeplitz) || hash_types & ~(unsigned)HASH_TYPES_ALL)
 		return NULL;
 	map = calloc(1, sizeof(*map));
 	if (!map)
@@ -190,8 +166,7 @@ rxmap_new(const struct rxmap_vport *vports, size_t n_vports, const struct rxmap_
 	targets = malloc(n_vports * sizeof(targets[0]));
 	if (!targets || !make_room(map, vports, n_vports, n_filters))
 		goto free_map;
-	map->toeplitz = toeplitz;
-	fill_types(map, toeplitz ? hash_types : 0);
+	flowhash_init(&map->hash, toeplitz, hash_types);
 	fill_slots(map, vports, n_vports, targets);
 	map->by_default = targets[0];
 	fill_table(map, targets, filters, n_filters);
@@ -225,57 +200,6 @@ filter_frame(const struct rxmap *map, const uint8_t *frame, uint16_t vid)
 	return found->key == KEY_EMPTY ? &map->by_default : found;
 }
 
-/* Any IP packet: options, extension headers, fragments, what is too short. Returns the hash type. */
-static __attribute__((noinline)) uint8_t
-hash_walked(const struct rxmap *map, const uint8_t *ip, size_t n, uint16_t ether_type, uint32_t *hash)
-{
-	uint8_t input[TOEPLITZ_INPUT_MAX], type;
-	const uint8_t *addrs;
-	struct ip_walk walk;
-	size_t len, ports = 0;
-
-	if (!ip_walk(ip, n, ether_type, &walk))
-		return 0;
-	addrs = ip + (walk.version == 4 ? IP4_ADDRS_AT : IP6_ADDRS_AT);
-	len = walk.version == 4 ? IP4_ADDRS_LEN : IP6_ADDRS_LEN;
-	type = walk.version == 4 ? map->pair4 : map->pair6;
-	if (walk.off != 0 && walk.off + PORTS_LEN <= n) {
-		type = walk.version == 4 ? map->type4[walk.proto] : map->type6[walk.proto];
-		ports = type & (HASH_IPV4 | HASH_IPV6) ? 0 : PORTS_LEN;
-	}
-	if (type == 0)
-		return 0;
-	memcpy(input, addrs, len);
-	if (ports > 0)
-		memcpy(input + len, ip + walk.off, PORTS_LEN);
-	*hash = toeplitz_hash(map->toeplitz, input, len + ports);
-	return type;
-}
-
-static uint8_t
-hash_ip(const struct rxmap *map, const uint8_t *ip, size_t n, uint16_t ether_type, uint32_t *hash)
-{
-	uint8_t type;
-
-	if (ether_type == TYPE_IPV4 && n >= IP4_HEADER_LEN + PORTS_LEN && ip[0] == IP4_NO_OPTIONS &&
-	    !(get_be16(ip + IP4_FRAGMENT_AT) & IP4_FRAGMENT_BITS)) {
-		type = map->type4[ip[IP4_PROTO_AT]];
-		if (type != 0)
-			*hash = toeplitz_hash(map->toeplitz, ip + IP4_ADDRS_AT,
-					      IP4_ADDRS_LEN + (type == HASH_IPV4 ? 0 : PORTS_LEN));
-		return type;
-	}
-	if (ether_type == TYPE_IPV6 && n >= IP6_HEADER_LEN + PORTS_LEN && ip[0] >> 4 == 6 &&
-	    (ip[IP6_NEXT_AT] == IPPROTO_TCP || ip[IP6_NEXT_AT] == IPPROTO_UDP)) {
-		type = map->type6[ip[IP6_NEXT_AT]];
-		if (type != 0)
-			*hash = toeplitz_hash(map->toeplitz, ip + IP6_ADDRS_AT,
-					      IP6_ADDRS_LEN + (type == HASH_IPV6 ? 0 : PORTS_LEN));
-		return type;
-	}
-	return hash_walked(map, ip, n, ether_type, hash);
-}
-
 /* len is READ_LEN at least. The tag is taken by arithmetic: tagged and untagged frames come mixed, no branch learns it. */
 static inline void
 classify(const struct rxmap *map, const uint8_t *frame, size_t len, struct rxmap_verdict *out)
@@ -286,7 +210,7 @@ classify(const struct rxmap *map, const uint8_t *frame, size_t len, struct rxmap
 	const struct target *target = filter_frame(map, frame, vid);
 	uint32_t hash = 0;
 
-	out->hash_type = hash_ip(map, frame + at, len - at, get_be16(frame + at - 2), &hash);
+	out->hash_type = flowhash_ip(&map->hash, frame + at, len - at, get_be16(frame + at - 2), &hash);
 	out->hash = hash;
 	out->vport = target->vport;
 	out->slot = map->slots[target->first + (hash & target->mask)];

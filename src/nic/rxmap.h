@@ -14,19 +14,11 @@
 #include <stdint.h>
 
 #include "base/addr.h"
-#include "pkt/toeplitz.h"
+#include "nic/flowhash.h"
 
 #define RXMAP_VID_ANY 0xffff /* any tag or none: a trunk's filter (NDIS 6.30: MAC only, flag clear) */
 #define RXMAP_VID_UNTAGGED 0 /* untagged or VID 0 */
 #define RXMAP_TABLE_MAX 512  /* indirection entries of one vport; a power of two */
-
-/* Hash types, OR-ed: NDIS_HASH_*. A frame takes the widest set that fits it; fragments take the address pair only. */
-#define HASH_IPV4 0x1
-#define HASH_TCP_IPV4 0x2
-#define HASH_UDP_IPV4 0x4
-#define HASH_IPV6 0x8
-#define HASH_TCP_IPV6 0x10
-#define HASH_UDP_IPV6 0x20
 
 struct rxmap_filter {
 	struct mac mac;
@@ -56,13 +48,12 @@ struct rxmap_verdict {
 	uint16_t vport; /* 0: default */
 	uint16_t slot;  /* queue slot, from the vport's indirection table */
 	uint32_t hash;
-	uint8_t hash_type; /* one HASH_* bit, 0 when no hash could be computed (then entry[0]) */
+	uint16_t hash_type; /* one HASH_* bit, 0 when no hash could be computed (then entry[0]) */
 };
 
 /*
  * Classifies one frame, at most len contiguous bytes of it looked at; any bytes, any length. Below 14 bytes: default
- * vport, no hash. One 802.1Q tag counts. Ports are hashed where the IP headers say that TCP or UDP begins, lengths in
- * the headers do not matter; AH and ESP are hashed by address pair. Front end and workers.
+ * vport, no hash. One 802.1Q tag counts. flowhash.h says what is hashed. Front end and workers.
  */
 void rxmap_classify(const struct rxmap *map, const uint8_t *frame, size_t len, struct rxmap_verdict *out);
 #endif

@@ -366,7 +366,7 @@ arguments_out_of_range_make_no_map(void **state)
 		assert_null(rxmap_new(good, 2, &bad_filters[i], 1, NULL, 0));
 	assert_null(rxmap_new(good, 0, NULL, 0, NULL, 0));
 	assert_null(rxmap_new(good, 65537, NULL, 0, NULL, 0));
-	assert_null(rxmap_new(good, 2, NULL, 0, NULL, 0x40));
+	assert_null(rxmap_new(good, 2, NULL, 0, NULL, HASH_TYPES_ALL + 1));
 }
 
 int
