@@ -7,6 +7,7 @@
  * its address, its MTU. Control thread only.
  */
 #include "ctl/host.h"
+#include "nic/spread.h"
 
 struct host_medium {
 	/*
@@ -27,6 +28,12 @@ struct host_medium {
 
 	/* Does it, and gives it the address mac (zero: leave it); sets hp->mac. Returns 0, or -errno and err with all as before. */
 	int (*change)(struct host_port *hp, const struct config_port *to, const struct mac *mac, struct err *err);
+
+	/* How frames are spread over the queues of a NIC that is there: as vhost_set_spread and tap_set_spread say. */
+	int (*set_spread)(struct host_port *hp, const struct spread_rule *rule);
+
+	/* Frames that queue i of a NIC that is there took for its receiver since it was opened. */
+	uint64_t (*delivered)(const struct host_port *hp, unsigned i);
 
 	/* "up", or why not, of a NIC that is there. */
 	const char *(*state)(const struct host_port *hp);

@@ -83,6 +83,20 @@ tap_nic_change(struct host_port *hp, const struct config_port *to, const struct 
 	return ret;
 }
 
+static int
+tap_nic_set_spread(struct host_port *hp, const struct spread_rule *rule)
+{
+	return tap_set_spread(hp->nic, rule);
+}
+
+static uint64_t
+tap_nic_delivered(const struct host_port *hp, unsigned i)
+{
+	const struct tap *tap = hp->nic;
+
+	return count_get(&tap->queue[i].written);
+}
+
 static const char *
 tap_nic_state(const struct host_port *hp)
 {
@@ -107,6 +121,8 @@ const struct host_medium host_medium_tap = {
 	.can_change = tap_nic_can_change,
 	.is_same = tap_nic_is_same,
 	.change = tap_nic_change,
+	.set_spread = tap_nic_set_spread,
+	.delivered = tap_nic_delivered,
 	.state = tap_nic_state,
 	.place = tap_nic_place,
 };

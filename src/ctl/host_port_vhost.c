@@ -206,7 +206,23 @@ vhost_nic_change(struct host_port *hp, const struct config_port *to, const struc
 	return 0;
 }
 
+static int
+vhost_nic_set_spread(struct host_port *hp, const struct spread_rule *rule)
+{
+	struct vhost_nic *nic = hp->nic;
+
+	return vhost_set_spread(nic->vhost, rule);
+}
+
 /* ---- what a person sees ---- */
+
+static uint64_t
+vhost_nic_delivered(const struct host_port *hp, unsigned i)
+{
+	const struct vhost_nic *nic = hp->nic;
+
+	return vhost_delivered(nic->vhost, i);
+}
 
 static const char *
 vhost_nic_state(const struct host_port *hp)
@@ -239,5 +255,7 @@ const struct host_medium host_medium_vhost = {
 	.can_change = vhost_nic_can_change,
 	.is_same = vhost_nic_is_same,
 	.change = vhost_nic_change,
+	.set_spread = vhost_nic_set_spread,
+	.delivered = vhost_nic_delivered,
 	.state = vhost_nic_state,
 };

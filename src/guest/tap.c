@@ -12,6 +12,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/qsbr.h"
 #include "pkt/build.h"
 #include "pkt/claim.h"
 
@@ -88,27 +89,28 @@ write_error(int error)
 }
 
 static uint8_t
-write_frame(const struct tap *tap, struct pkt *pkt, int tag)
+write_frame(struct tap_queue *q, struct pkt *pkt, int tag)
 {
 	struct iovec span[PKT_SEGS_MAX + 1];
 	struct virtio_net_hdr header;
 	uint8_t tag_room[4];
-	int fd = tap->queue[tap->n_queues > 1 ? spread_queue(&tap->spread, pkt) : 0].source.fd;
 	unsigned n = pkt_spans(pkt, tag, tag_room, &span[1], PKT_SEGS_MAX);
 
 	pkt_virtio_header(pkt, tag, &header);
 	span[0] = (struct iovec){ &header, sizeof(header) };
-	if (writev(fd, span, (int)n + 1) >= 0)
-		return SINK_TAKEN;
-	if (write_error(errno) == DROP_RECEIVER_FULL && writev(fd, span, (int)n + 1) >= 0)
-		return SINK_TAKEN;
-	return write_error(errno);
+	if (writev(q->source.fd, span, (int)n + 1) < 0 &&
+	    (write_error(errno) != DROP_RECEIVER_FULL || writev(q->source.fd, span, (int)n + 1) < 0))
+		return write_error(errno);
+	/* Not count_add: several lanes write. Beside a system call it is nothing. */
+	atomic_fetch_add_explicit(&q->written, 1, memory_order_relaxed);
+	return SINK_TAKEN;
 }
 
 static void
 tap_put(struct sink *sink, struct lane *lane, struct pkt *const *pkts, const int *tags, unsigned n, uint8_t *verdict)
 {
 	struct tap *tap = (struct tap *)((char *)sink - offsetof(struct tap, sink));
+	const struct spread *spread = atomic_load_explicit(&tap->spread, memory_order_acquire);
 	uint32_t longest = atomic_load_explicit(&tap->mtu, memory_order_relaxed) + 14; /* Ethernet header */
 
 	for (unsigned i = 0; i < n; i++) {
@@ -116,7 +118,7 @@ tap_put(struct sink *sink, struct lane *lane, struct pkt *const *pkts, const int
 		if (pkt_cut_longest(pkts[i], PKT_TAG_NONE) > longest)
 			verdict[i] = DROP_TOO_BIG;
 		else
-			verdict[i] = write_frame(tap, pkts[i], tags[i]);
+			verdict[i] = write_frame(&tap->queue[spread_queue(spread, pkts[i])], pkts[i], tags[i]);
 	}
 }
 
@@ -143,6 +145,21 @@ namespace_number(const char *netns)
 	return netns[0] != '\0' && stat(path, &st) == 0 ? st.st_ino : 0;
 }
 
+/* Carries tap->rule out. Returns 0, or -ENOMEM with the former table. */
+static int
+spread_publish(struct tap *tap)
+{
+	struct spread *next = malloc(sizeof(*next));
+
+	if (next == NULL)
+		return -ENOMEM;
+	spread_init(next, &tap->rule, NULL, tap->n_queues);
+	/* Release: its content is seen; partner: the acquire in tap_put. */
+	qsbr_free((void *)(uintptr_t)atomic_exchange_explicit(&tap->spread, (const struct spread *)next,
+							      memory_order_acq_rel));
+	return 0;
+}
+
 struct tap *
 tap_open(const struct keep_tap *want, void *ingress, const struct toeplitz *toeplitz, struct err *err)
 {
@@ -155,16 +172,22 @@ tap_open(const struct keep_tap *want, void *ingress, const struct toeplitz *toep
 	}
 	memset((void *)tap, 0, sizeof(*tap));
 	tap->is = *want;
+	tap->n_queues = want->queues;
 	tap->namespace_number = namespace_number(want->netns);
+	spread_rule_init(&tap->rule, toeplitz);
+	if (spread_publish(tap) < 0) {
+		free(tap);
+		err_set(err, -ENOMEM, "no memory for interface '%s'", want->interface);
+		return NULL;
+	}
 	if (keep_tap_open(want, fds, &tap->mac, err) < 0) {
+		free((void *)(uintptr_t)atomic_load(&tap->spread));
 		free(tap);
 		return NULL;
 	}
 	ask_offloads(fds[0]);
-	tap->n_queues = want->queues;
 	tap->sink.ops = &tap_sink_ops;
 	atomic_store(&tap->mtu, want->mtu ? want->mtu : 1500);
-	spread_init(&tap->spread, toeplitz, tap->n_queues);
 	for (unsigned i = 0; i < tap->n_queues; i++)
 		source_init(&tap->queue[i].source, &tap_source_ops, fds[i], ingress);
 	return tap;
@@ -177,7 +200,23 @@ tap_close(struct tap *tap)
 		return;
 	for (unsigned i = 0; i < tap->n_queues; i++)
 		close(tap->queue[i].source.fd);
+	free((void *)(uintptr_t)atomic_load(&tap->spread));
 	free(tap);
+}
+
+int
+tap_set_spread(struct tap *tap, const struct spread_rule *rule)
+{
+	struct spread_rule former = tap->rule;
+	int ret;
+
+	tap->rule = *rule;
+	ret = spread_publish(tap);
+	if (ret < 0)
+		tap->rule = former;
+	else
+		qsbr_synchronize();
+	return ret;
 }
 
 int

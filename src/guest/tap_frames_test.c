@@ -212,7 +212,7 @@ a_flow_goes_in_by_the_queue_of_its_hash(void **state)
 		assert_true(taps_transmit(&taps_a, &none, at.len));
 		assert_int_equal(taps_take(&taps_a), 1);
 		assert_int_equal(taps_parse(0), 0);
-		want = spread_queue(&m.tap->spread, pkt);
+		want = spread_queue(atomic_load(&m.tap->spread), pkt);
 		assert_int_equal(taps_put(&m, 0, PKT_TAG_NONE), SINK_TAKEN);
 		/* The answer: addresses and ports the other way round. */
 		memcpy(addrs, taps_sent + at.ip + 12, 8);
@@ -237,6 +237,50 @@ a_flow_goes_in_by_the_queue_of_its_hash(void **state)
 	taps_close_side(&m);
 }
 
+static struct spread_rule
+rule_of(bool enabled, uint16_t only)
+{
+	struct spread_rule rule;
+
+	spread_rule_init(&rule, taps_toeplitz);
+	rule.enabled = enabled;
+	rule.n_entries = 4;
+	for (unsigned i = 0; i < 4; i++)
+		rule.entry[i] = only;
+	return rule;
+}
+
+/* All flows by the queue that the rule names, from the next burst on. */
+static void
+a_rule_holds_from_the_next_frame_on(void **state)
+{
+	static const struct {
+		bool enabled;
+		uint16_t only, want;
+	} rows[] = { { true, 2, 2 }, { false, 2, 0 }, { true, 3, 3 }, { true, 1, 1 } };
+	struct side m;
+
+	taps_open_side(&m, "flunit4", 4, 1500);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct spread_rule rule = rule_of(rows[i].enabled, rows[i].only);
+
+		assert_int_equal(tap_set_spread(m.tap, &rule), 0);
+		for (unsigned flow = 0; flow < 20; flow++) {
+			struct testframe frame = { .version = 4, .proto = 17, .payload = 100 };
+			struct testplace at = testframe_make(&frame, taps_sent);
+			uint64_t before = count_get(&m.tap->queue[rows[i].want].written);
+
+			taps_sent[at.l4 + 1] = (uint8_t)flow;
+			assert_true(taps_transmit(&taps_a, &none, at.len));
+			assert_int_equal(taps_take(&taps_a), 1);
+			assert_int_equal(taps_parse(0), 0);
+			assert_int_equal(taps_put(&m, 0, PKT_TAG_NONE), SINK_TAKEN);
+			assert_int_equal(count_get(&m.tap->queue[rows[i].want].written), before + 1);
+		}
+	}
+	taps_close_side(&m);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, taps_open, taps_close)
 
 int
@@ -250,6 +294,7 @@ main(void)
 		TEST(an_interface_that_was_deleted_is_dead),
 		TEST(what_the_keeper_refuses_leaves_nothing_behind),
 		TEST(a_flow_goes_in_by_the_queue_of_its_hash),
+		TEST(a_rule_holds_from_the_next_frame_on),
 	};
 
 	return cmocka_run_group_tests(tests, taps_start, taps_stop);

@@ -153,7 +153,6 @@ rings_open(const struct vring_features *f)
 void
 rings_close(void)
 {
-	vring_halt(&rings.rx[0]);
 	vring_stop(&rings.rx[0]);
 	vring_stop(&rings.tx[0]);
 	vuser_queue_fini(&rings_tx);

@@ -214,8 +214,16 @@ work(void *arg)
 	while (!atomic_load(&g->stop)) {
 		for (unsigned i = 0; i < g->n_pairs; i++)
 			atomic_fetch_add(&g->taken, take_from(g, i));
-		if (put_one(g) == SINK_TAKEN)
+		switch (put_one(g)) {
+		case SINK_TAKEN:
 			atomic_fetch_add(&g->put, 1);
+			break;
+		case DROP_PORT_DOWN:
+			atomic_fetch_add(&g->down, 1);
+			break;
+		default: /* no buffer */
+			break;
+		}
 		qsbr_quiescent(g->lane.reader);
 		atomic_fetch_add(&g->rounds, 1);
 	}

@@ -39,6 +39,7 @@ struct guest {
 	pthread_t thread;
 	_Atomic bool stop;
 	_Atomic uint64_t rounds, taken, put, runts; /* runts: taken ones that are not what guest_send sends */
+	_Atomic uint64_t down;                      /* frames put that found no ring running */
 };
 
 /* Group setup and teardown. */

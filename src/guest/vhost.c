@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/qsbr.h"
 #include "guest/interrupt.h"
 #include "guest/vhost_device.h"
 
@@ -121,6 +122,7 @@ vhost_open(const struct vhost_options *options, int server, int (*connect)(void 
 	v->is = *options;
 	memcpy(v->queue, options->queues, options->n_pairs * sizeof(v->queue[0]));
 	v->is.queues = v->queue;
+	spread_rule_init(&v->rule, options->toeplitz);
 	v->log_fd = -1;
 	v->rings.sink.ops = &vhost_sink_ops;
 	v->rings.n_pairs = options->n_pairs;
@@ -154,6 +156,21 @@ vhost_set_mtu(struct vhost *v, unsigned mtu)
 {
 	v->is.mtu = mtu;
 	vhost_apply_mtu(v);
+}
+
+int
+vhost_set_spread(struct vhost *v, const struct spread_rule *rule)
+{
+	struct spread_rule former = v->rule;
+	int ret;
+
+	v->rule = *rule;
+	ret = vhost_spread_publish(v, true);
+	if (ret < 0)
+		v->rule = former;
+	else
+		qsbr_synchronize();
+	return ret;
 }
 
 /* ---- what a person sees ---- */
@@ -200,6 +217,12 @@ vhost_info(const struct vhost *v, struct vhost_info *out)
 	out->state = state_of(v, out);
 }
 
+uint64_t
+vhost_delivered(const struct vhost *v, unsigned pair)
+{
+	return count_get(&v->rings.rx[pair].delivered);
+}
+
 const char *
 vhost_state_text(enum vhost_state state)
 {
@@ -233,6 +256,7 @@ vhost_tend(struct vhost *v)
 {
 	if (guest_mem_is_dead(v->mem))
 		session_end(v->session, "memory shrank");
+	vhost_rings_drain(v);
 	for (unsigned i = 0; i < vhost_n_rings(v); i++)
 		vhost_tell_fault(v, i);
 }

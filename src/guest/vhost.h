@@ -9,6 +9,10 @@
  * States of a ring: what the front end said of it (size, addresses, base, descriptors, enabled) is collected; it runs from the
  * moment when all is there and valid, until GET_VRING_BASE, RESET_OWNER, a change of what it stands on, or the end of the
  * connection. A change on a running ring: halt, grace period, close and unmap, answer, run again.
+ *
+ * A receive ring that is disabled gets nothing more; frames go to the others that run. A transmit ring that is disabled runs on for a
+ * second: what is in it is sent, and what the guest still adds, since Linux tells the device first and its own stack after that
+ * (virtnet_set_channels), where the specification would have it thrown away. Then it is halted.
  */
 #include <sys/types.h>
 
@@ -36,7 +40,7 @@ struct vhost_options {
 		*queues;     /* n_pairs; transmit rings become their QUEUE_FROM_SENDER. Borrowed while it lives */
 	void *ingress;       /* struct port that frames of the guest enter */
 	struct vport *vport; /* whose books a transmit ring's malformed frame enters */
-	const struct toeplitz *toeplitz; /* borrowed */
+	const struct toeplitz *toeplitz; /* borrowed, of the default rule: spread.h */
 };
 
 /* What a person wants to know of a port's guest. */
@@ -80,11 +84,21 @@ struct sink *vhost_sink(struct vhost *v);
 /* Changes the upper bound of the MTU while running. Control. */
 void vhost_set_mtu(struct vhost *v, unsigned mtu);
 
+/*
+ * How frames are spread over the receive rings that run (vRSS), from the next burst on; a flow that changes its ring may overtake itself
+ * inside the guest, as NDIS has it for a changed table. When it returns 0 no lane uses the former rule's toeplitz any more; with
+ * -ENOMEM all is as before. Control.
+ */
+int vhost_set_spread(struct vhost *v, const struct spread_rule *rule);
+
 void vhost_info(const struct vhost *v, struct vhost_info *out);
+
+/* Frames that the receive ring of a pair took since the port was made. Any thread. */
+uint64_t vhost_delivered(const struct vhost *v, unsigned pair);
 
 /* "no front end", "waiting for the driver", "up", ... for tables. Never NULL. */
 const char *vhost_state_text(enum vhost_state state);
 
-/* Looks after guests whose memory shrank, or that broke a queue: told once in the log. About every half second. Control. */
+/* Looks after disabled rings, guests whose memory shrank, or that broke a queue: told once in the log. About every half second. Control. */
 void vhost_tend(struct vhost *v);
 #endif

@@ -24,15 +24,17 @@ struct vhost_ring {
 	uint16_t base;
 	int kick_fd, call_fd; /* -1: none */
 	bool has_addr, has_base, has_kick, logs, enabled;
-	bool runs;
-	bool misfit;      /* it cannot run: its indexes are further apart than its size */
-	bool told;        /* that it is broken, in the log */
-	uint64_t told_ns; /* when; what is set up and broken again and again is told once a second */
+	bool runs;            /* without enabled: a transmit ring that drains */
+	bool misfit;          /* it cannot run: its indexes are further apart than its size */
+	bool told;            /* that it is broken, in the log */
+	uint64_t told_ns;     /* when; what is set up and broken again and again is told once a second */
+	uint64_t disabled_ns; /* when it began to drain */
 };
 
 struct vhost {
 	struct vhost_rings rings; /* first: whoever has the sink has the device */
 	struct vhost_options is;
+	struct spread_rule rule;
 	struct queue *queue[VHOST_PAIRS_MAX];
 	struct session *session;
 	struct guest_mem *mem; /* the current generation; NULL: none */
@@ -75,6 +77,16 @@ void vhost_rings_halt(struct vhost *v, uint32_t which);
  * -EFAULT (its tables do not lie in the memory), -EINVAL (they are not aligned), -ENOMEM, and err (may be NULL).
  */
 int vhost_rings_run(struct vhost *v, uint32_t which, struct err *err);
+
+/* SET_VRING_ENABLE. Enabling returns as vhost_rings_run does; a ring that is disabled already changes nothing. */
+int vhost_ring_enable(struct vhost *v, unsigned i, struct err *err);
+void vhost_ring_disable(struct vhost *v, unsigned i);
+
+/* Halts transmit rings that were disabled a while ago. */
+void vhost_rings_drain(struct vhost *v);
+
+/* The table of receive rings anew, by v->rule. Returns 0, or -ENOMEM with the former table, if that is still good, or none. */
+int vhost_spread_publish(struct vhost *v, bool former_is_good);
 
 /* A halted ring waits for its next kick descriptor, and for a base; the rest of what was told stays. */
 void vhost_ring_unkick(struct vhost *v, unsigned i);

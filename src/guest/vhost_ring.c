@@ -4,9 +4,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/qsbr.h"
 #include "guest/interrupt.h"
 #include "guest/vhost_device.h"
+
+#define RECEIVE_RINGS 0x55555555u
+/* Between telling the device and telling its stack a guest may wait for a crowded host's processor. Our choice. */
+#define DRAIN_NS NSEC_PER_S
 
 void
 vhost_rings_init(struct vhost *v)
@@ -46,19 +51,18 @@ spread_make(const struct vhost *v, int *ret)
 		*ret = -ENOMEM;
 		return NULL;
 	}
-	spread_init(s, v->is.toeplitz, n);
-	for (unsigned i = 0; i < s->n_entries; i++)
-		s->entry[i] = running[s->entry[i]];
+	spread_init(s, &v->rule, running, n);
 	return s;
 }
 
-/* Without memory for a new one nothing is delivered. */
-static int
-spread_publish(struct vhost *v)
+int
+vhost_spread_publish(struct vhost *v, bool former_is_good)
 {
 	int ret;
 	const struct spread *next = spread_make(v, &ret);
 
+	if (ret < 0 && former_is_good)
+		return ret;
 	/* Release: its content is seen; partner: the acquire of the sink (vring_sink.c). */
 	qsbr_free((void *)(uintptr_t)atomic_exchange_explicit(&v->rings.spread, next, memory_order_acq_rel));
 	return ret;
@@ -66,17 +70,7 @@ spread_publish(struct vhost *v)
 
 /* ---- stopping ---- */
 
-/* Lanes begin nothing with it any more. */
-static void
-ring_halt(struct vhost *v, unsigned i)
-{
-	if (i % 2 == 0)
-		vring_halt(vhost_vring(v, i));
-	else
-		queue_set_source(v->queue[i / 2], QUEUE_FROM_SENDER, NULL);
-	v->ring[i].runs = false;
-}
-
+/* Frames go to the receive rings that are left before one stops: none finds it stopped. */
 void
 vhost_rings_halt(struct vhost *v, uint32_t which)
 {
@@ -85,20 +79,49 @@ vhost_rings_halt(struct vhost *v, uint32_t which)
 	for (unsigned i = 0; i < vhost_n_rings(v); i++)
 		if ((which >> i & 1) && v->ring[i].runs) {
 			vhost_tell_fault(v, i);
-			ring_halt(v, i);
+			v->ring[i].runs = false;
 			halted |= 1u << i;
 		}
-	if (halted == 0)
-		return;
-	if (halted & 0x55555555) { /* receive rings */
-		spread_publish(v);
+	if (halted & RECEIVE_RINGS) {
+		vhost_spread_publish(v, false);
 		qsbr_synchronize();
 	}
-	for (unsigned i = 0; i < vhost_n_rings(v); i++)
-		if (halted >> i & 1) {
-			v->ring[i].base = vring_stop(vhost_vring(v, i));
-			v->ring[i].has_base = true;
-		}
+	for (unsigned i = 0; i < vhost_n_rings(v); i++) {
+		if (!(halted >> i & 1))
+			continue;
+		if (i % 2 == 1)
+			queue_set_source(v->queue[i / 2], QUEUE_FROM_SENDER, NULL);
+		v->ring[i].base = vring_stop(vhost_vring(v, i));
+		v->ring[i].has_base = true;
+	}
+}
+
+int
+vhost_ring_enable(struct vhost *v, unsigned i, struct err *err)
+{
+	v->ring[i].enabled = true;
+	return vhost_rings_run(v, 1u << i, err);
+}
+
+void
+vhost_ring_disable(struct vhost *v, unsigned i)
+{
+	struct vhost_ring *r = &v->ring[i];
+
+	if (!r->enabled)
+		return;
+	r->enabled = false;
+	r->disabled_ns = clock_ns();
+	if (i % 2 == 0)
+		vhost_rings_halt(v, 1u << i);
+}
+
+void
+vhost_rings_drain(struct vhost *v)
+{
+	for (unsigned i = 1; i < vhost_n_rings(v); i += 2)
+		if (v->ring[i].runs && !v->ring[i].enabled && clock_ns() - v->ring[i].disabled_ns >= DRAIN_NS)
+			vhost_rings_halt(v, 1u << i);
 }
 
 void
@@ -227,7 +250,7 @@ vhost_rings_run(struct vhost *v, uint32_t which, struct err *err)
 			first = ret;
 		receives |= i % 2 == 0 && v->ring[i].runs;
 	}
-	if (receives && spread_publish(v) < 0 && first == 0)
+	if (receives && vhost_spread_publish(v, true) < 0 && first == 0)
 		first = err_set(err, -ENOMEM, "no memory for the table of receive queues");
 	return first;
 }

@@ -148,32 +148,6 @@ get_vring_base_stops_that_ring_alone(void **state)
 	guest_close(&g);
 }
 
-static void
-a_disabled_pair_gets_no_frames_and_goes_on_where_it_was(void **state)
-{
-	struct guest g;
-
-	guest_open(&g, 2);
-	guest_up(&g);
-	guest_send(&g, 1, 3);
-	assert_int_equal(guest_take(&g, 1), 3);
-	guest_post(&g, 1, 8); /* pair 0 has no buffers */
-	for (unsigned i = 2; i < 4; i++)
-		assert_int_equal(vuser_queue_enable(&g.front, i, false), 0);
-	guest_send(&g, 1, 2);
-	assert_int_equal(guest_take(&g, 1), 0);
-	for (unsigned i = 0; i < 100; i++)
-		assert_int_equal(guest_put(&g), DROP_RECEIVER_FULL);
-	for (unsigned i = 0; i < 2; i++)
-		assert_int_equal(vuser_queue_enable(&g.front, i, false), 0);
-	assert_int_equal(guest_put(&g), DROP_PORT_DOWN);
-	for (unsigned i = 2; i < 4; i++)
-		assert_int_equal(vuser_queue_enable(&g.front, i, true), 0);
-	assert_int_equal(guest_put(&g), SINK_TAKEN);
-	assert_int_equal(guest_take(&g, 1), 2);
-	guest_close(&g);
-}
-
 /* Without a base of the front end's: where its driver would recover (used->idx). */
 static void
 a_ring_without_a_base_begins_where_its_driver_would(void **state)
@@ -336,7 +310,6 @@ main(void)
 		cmocka_unit_test(without_protocol_features_rings_start_enabled),
 		cmocka_unit_test(a_ring_without_descriptors_runs_too),
 		cmocka_unit_test(get_vring_base_stops_that_ring_alone),
-		cmocka_unit_test(a_disabled_pair_gets_no_frames_and_goes_on_where_it_was),
 		cmocka_unit_test(a_ring_without_a_base_begins_where_its_driver_would),
 		cmocka_unit_test(a_reset_stops_all_rings_and_keeps_the_memory),
 		cmocka_unit_test(a_new_call_descriptor_gets_an_interrupt),

@@ -319,10 +319,10 @@ set_vring_enable(struct vhost *v, struct call *c, struct err *err)
 	if (c->m->state.num > 1)
 		return err_set(err, -EINVAL, "virtqueue %u can be enabled by 1 or disabled by 0, not by %u", i,
 			       c->m->state.num);
-	v->ring[i].enabled = c->m->state.num == 1;
-	if (!v->ring[i].enabled)
-		vhost_rings_halt(v, 1u << i);
-	return vhost_rings_run(v, 1u << i, err);
+	if (c->m->state.num == 1)
+		return vhost_ring_enable(v, i, err);
+	vhost_ring_disable(v, i);
+	return 0;
 }
 
 /* The ring (or -errno and err) and the eventfd that KICK, CALL and ERR name; *fd: -1 when none comes along, else the caller's. */

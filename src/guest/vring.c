@@ -81,12 +81,6 @@ vring_start(struct vring *r, const struct vring_setup *setup)
 	return 0;
 }
 
-void
-vring_halt(struct vring *r)
-{
-	atomic_store_explicit(&r->running, false, memory_order_release);
-}
-
 uint16_t
 vring_stop(struct vring *r)
 {

@@ -11,10 +11,11 @@
  *
  *	state		lanes				control
  *	stopped		do not touch it			may set it up: vring_start
- *	running		take, give, put			halts it, waits for a grace period, vring_stop
+ *	running		take, give, put			takes it from them, waits for a grace period, vring_stop
  *	broken		leave it alone			the same
  *
- * Halting: a transmit ring by queue_set_source(q, QUEUE_FROM_SENDER, NULL), a receive ring by vring_halt.
+ * Taken from lanes is a transmit ring by queue_set_source(q, QUEUE_FROM_SENDER, NULL), a receive ring by a table of the sink that
+ * does not name it.
  */
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -105,6 +106,7 @@ struct vring {
 	uint32_t walked;           /* transmit: descriptors in chains of this burst that are longer than one */
 	_Atomic uint64_t announce; /* transmit: address of a RARP frame to send first, 0: none; control sets */
 	counter interrupts;        /* calls made; several lanes may add to it */
+	counter delivered;         /* receive: frames that the guest got */
 	uint16_t head[PKT_BURST];
 };
 
@@ -116,9 +118,6 @@ void vring_init(struct vring *r, void *ingress, struct vport *vport);
  * Lanes find a transmit ring by queue_set_source, which is the caller's to call; a receive ring by the sink's spread. Control.
  */
 int vring_start(struct vring *r, const struct vring_setup *setup);
-
-/* No lane begins to write to a receive ring any more; those that do so now have ended after a grace period. Control. */
-void vring_halt(struct vring *r);
 
 /* After the grace period. Returns the first entry that was not taken, for GET_VRING_BASE. Control. */
 uint16_t vring_stop(struct vring *r);

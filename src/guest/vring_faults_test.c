@@ -506,7 +506,6 @@ a_broken_ring_is_good_again_after_a_reset(void **state)
 	assert_int_equal(vring_fault(&rings.rx[0]), VRING_FAULT_BAD_HEAD);
 
 	vring_stop(&rings.tx[0]);
-	vring_halt(&rings.rx[0]);
 	vring_stop(&rings.rx[0]);
 	vuser_queue_reset(&rings_tx, 0);
 	vuser_queue_reset(&rings_rx, 0);

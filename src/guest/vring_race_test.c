@@ -168,7 +168,6 @@ fill_queue(struct vuser_queue *q, unsigned which)
 static void
 restart(struct vring *r, struct vuser_queue *q, unsigned which)
 {
-	vring_halt(r);
 	vring_stop(r);
 	do {
 		fill_queue(q, which);

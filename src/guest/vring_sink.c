@@ -197,11 +197,13 @@ is_simple(const struct vring_writer *w, const struct posted *posted, const struc
 	       posted->at[i].len >= w->r->is.header_len + pkt->len;
 }
 
-static void
+/* Returns how many were taken. */
+static unsigned
 write_burst(struct vring_writer *w, struct lane *lane, struct pkt *const *pkts, const int *tags, unsigned n,
 	    uint8_t *verdict)
 {
 	struct posted posted;
+	unsigned taken = 0;
 
 	look_ahead(w->r, w->mem, w->available < n ? w->available : n, &posted);
 	for (unsigned i = 0; i < n; i++) {
@@ -211,13 +213,16 @@ write_burst(struct vring_writer *w, struct lane *lane, struct pkt *const *pkts, 
 		if (likely(whole && is_simple(w, &posted, pkts[i], tags[i]))) {
 			write_simple(w, &posted.at[w->used], posted.head[w->used], pkts[i]);
 			verdict[i] = SINK_TAKEN;
+			taken++;
 			continue;
 		}
 		why = whole ? write_whole(w, pkts[i], tags[i]) : write_frames(w, lane, pkts[i], tags[i]);
 		verdict[i] = why == 0 ? SINK_TAKEN : (uint8_t)why;
+		taken += why == 0;
 		if (why == DROP_PORT_DOWN)
 			posted.n = 0; /* nothing goes on in a broken ring */
 	}
+	return taken;
 }
 
 void
@@ -240,7 +245,7 @@ vring_put(struct vring *r, struct lane *lane, struct pkt *const *pkts, const int
 	w.used = 0;
 	w.walked = 0;
 	w.available = vring_available(r);
-	write_burst(&w, lane, pkts, tags, n, verdict);
+	count_add(&r->delivered, write_burst(&w, lane, pkts, tags, n, verdict));
 	if (w.used > 0) {
 		r->next_avail = (uint16_t)(r->next_avail + w.used);
 		call = vring_used_publish(r, w.mem, w.used);

@@ -374,8 +374,6 @@ a_ring_that_does_not_run_is_down(void **state)
 	assert_int_equal(put(60), DROP_PORT_DOWN);
 	atomic_store(&rings.spread, spread);
 	assert_int_equal(put(60), SINK_TAKEN);
-	vring_halt(&rings.rx[0]);
-	assert_int_equal(put(60), DROP_PORT_DOWN);
 	assert_int_equal(vring_stop(&rings.rx[0]), 1);
 	assert_int_equal(put(60), DROP_PORT_DOWN);
 	assert_int_equal(vuser_ready(&rings_rx), 1);

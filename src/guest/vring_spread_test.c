@@ -26,10 +26,13 @@ static uint8_t got[TESTFRAME_MAX];
 static int
 open_rings(void **state)
 {
+	struct spread_rule rule;
+
 	toeplitz = toeplitz_new(toeplitz_default_key, false);
 	assert_non_null(toeplitz);
 	rings_open(&merged);
-	spread_init(&spread, toeplitz, RINGS);
+	spread_rule_init(&rule, toeplitz);
+	spread_init(&spread, &rule, NULL, RINGS);
 	for (unsigned i = 0; i < RINGS; i++) {
 		rings_queue_open(&queue[i], 256, &merged, 0);
 		vring_init(&rings.rx[i], NULL, &rings_vport);
@@ -44,7 +47,6 @@ static int
 close_rings(void **state)
 {
 	for (unsigned i = 0; i < RINGS; i++) {
-		vring_halt(&rings.rx[i]);
 		vring_stop(&rings.rx[i]);
 		vuser_queue_fini(&queue[i]);
 	}
@@ -139,7 +141,6 @@ a_flow_stays_on_one_ring_and_in_order(void **state)
 		}
 		/* What is left posted is used up, so that the rings do not fill. */
 		for (unsigned i = 0; i < RINGS; i++) {
-			vring_halt(&rings.rx[i]);
 			vring_stop(&rings.rx[i]);
 			vuser_queue_reset(&queue[i], 0);
 			assert_int_equal(rings_run(&rings.rx[i], &queue[i], &merged, 0), 0);
@@ -165,7 +166,7 @@ each_frame_has_its_own_rings_verdict(void **state)
 	post(&queue[0], PKT_BURST, 200);
 	vuser_offer(&queue[1], 65535, 0, 0);
 	vuser_publish(&queue[1]);
-	vring_halt(&rings.rx[2]);
+	vring_stop(&rings.rx[2]);
 	for (unsigned i = 0; i < PKT_BURST; i++) {
 		make(&pkt[i], bytes[i], seg[i], (uint16_t)i, 0);
 		pkts[i] = &pkt[i];

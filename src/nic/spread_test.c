@@ -70,16 +70,26 @@ parse(const struct vector *v, struct testframe f, struct pkt *pkt)
 }
 
 static void
-open_spread(struct spread *s, unsigned n_queues)
+open_types(struct spread *s, unsigned n_queues, unsigned types)
 {
+	struct spread_rule rule;
+
 	memset(s, 0xee, sizeof(*s));
-	spread_init(s, toeplitz, n_queues);
+	spread_rule_init(&rule, toeplitz);
+	rule.hash_types = types;
+	spread_init(s, &rule, NULL, n_queues);
 }
 
 static void
-expect_hash(const struct spread *s, struct pkt *pkt, uint32_t want, uint8_t want_type)
+open_spread(struct spread *s, unsigned n_queues)
 {
-	uint8_t type = 0xee;
+	open_types(s, n_queues, HASH_TYPES_PLAIN);
+}
+
+static void
+expect_hash(const struct spread *s, struct pkt *pkt, uint32_t want, uint16_t want_type)
+{
+	uint16_t type = 0xeee;
 
 	assert_int_equal(spread_hash(s, pkt, &type), want);
 	assert_int_equal(type, want_type);
@@ -172,7 +182,8 @@ types_that_are_off_fall_back_to_the_pair_or_to_nothing(void **state)
 {
 	static const struct {
 		unsigned types;
-		uint8_t vector, proto, type;
+		uint8_t vector, proto;
+		uint16_t type;
 	} rows[] = {
 		{ HASH_IPV4 | HASH_IPV6, 0, IPPROTO_TCP, HASH_IPV4 },
 		{ HASH_IPV4 | HASH_IPV6, 5, IPPROTO_UDP, HASH_IPV6 },
@@ -183,16 +194,24 @@ types_that_are_off_fall_back_to_the_pair_or_to_nothing(void **state)
 		{ HASH_IPV4 | HASH_TCP_IPV4 | HASH_UDP_IPV4, 5, IPPROTO_TCP, 0 },
 		{ HASH_TCP_IPV6, 5, IPPROTO_TCP, HASH_TCP_IPV6 },
 		{ 0, 0, IPPROTO_TCP, 0 },
+		/* _EX is wider than its plain twin; without home addresses both hash the same. */
+		{ HASH_TYPES_ALL, 5, IPPROTO_TCP, HASH_TCP_IPV6_EX },
+		{ HASH_TYPES_ALL, 5, IPPROTO_UDP, HASH_UDP_IPV6_EX },
+		{ HASH_TYPES_ALL, 0, IPPROTO_TCP, HASH_TCP_IPV4 },
+		{ HASH_TCP_IPV6 | HASH_IPV6_EX, 5, IPPROTO_TCP, HASH_TCP_IPV6 },
+		{ HASH_TCP_IPV6 | HASH_IPV6_EX, 5, IPPROTO_UDP, HASH_IPV6_EX },
+		{ HASH_IPV6 | HASH_IPV6_EX, 5, IPPROTO_UDP, HASH_IPV6_EX },
+		{ HASH_UDP_IPV6_EX, 5, IPPROTO_TCP, 0 },
+		{ HASH_TYPES_EX, 0, IPPROTO_TCP, 0 },
 	};
 	struct spread s;
 
-	open_spread(&s, 4);
 	for (size_t i = 0; i < LEN(rows); i++) {
 		const struct vector *v = &vectors[rows[i].vector];
-		bool ports = rows[i].type & ~(HASH_IPV4 | HASH_IPV6);
+		bool ports = rows[i].type & ~HASH_TYPES_PAIR;
 		struct pkt pkt;
 
-		s.hash_types = rows[i].types;
+		open_types(&s, 4, rows[i].types);
 		parse(v, (struct testframe){ .proto = rows[i].proto }, &pkt);
 		expect_hash(&s, &pkt, rows[i].type == 0 ? 0 : ports ? v->with_ports : v->pair, rows[i].type);
 		if (rows[i].type == 0)
@@ -267,9 +286,68 @@ a_table_of_one_entry_hashes_nothing(void **state)
 	open_spread(&s, 2);
 	s.n_entries = 1;
 	s.entry[0] = 7;
-	s.toeplitz = NULL;
+	s.hash.toeplitz = NULL;
 	parse(&vectors[0], (struct testframe){ .proto = IPPROTO_TCP }, &pkt);
 	assert_int_equal(spread_queue(&s, &pkt), 7);
+}
+
+/* ---- rules ---- */
+
+static void
+off_means_the_first_queue_in_use(void **state)
+{
+	static const uint16_t used[] = { 2, 5, 7 };
+	struct spread_rule rule;
+	struct spread s;
+	struct pkt pkt;
+
+	spread_rule_init(&rule, toeplitz);
+	rule.enabled = false;
+	for (size_t i = 0; i < LEN(vectors); i++) {
+		parse(&vectors[i], (struct testframe){ .proto = IPPROTO_TCP }, &pkt);
+		spread_init(&s, &rule, NULL, 4);
+		assert_int_equal(spread_queue(&s, &pkt), 0);
+		spread_init(&s, &rule, used, LEN(used));
+		assert_int_equal(spread_queue(&s, &pkt), 2);
+	}
+}
+
+/* As the front end's: while all queues are in use each entry names its own; else they share what is left. */
+static void
+a_given_table_means_what_it_says_while_all_queues_are_in_use(void **state)
+{
+	static const uint16_t used[] = { 1, 3 };
+	struct spread_rule rule;
+	struct spread s;
+
+	spread_rule_init(&rule, toeplitz);
+	rule.n_entries = 128;
+	for (unsigned i = 0; i < 128; i++)
+		rule.entry[i] = (uint16_t)(i * 7 % 4);
+	spread_init(&s, &rule, NULL, 4);
+	assert_int_equal(s.n_entries, 128);
+	for (unsigned i = 0; i < 128; i++)
+		assert_int_equal(s.entry[i], i * 7 % 4);
+	spread_init(&s, &rule, used, LEN(used));
+	for (unsigned i = 0; i < 128; i++)
+		assert_int_equal(s.entry[i], used[i * 7 % 4 % 2]);
+	spread_init(&s, &rule, used, 1);
+	assert_int_equal(s.n_entries, 1);
+	assert_int_equal(s.entry[0], 1);
+}
+
+static void
+without_a_key_nothing_is_spread(void **state)
+{
+	struct spread_rule rule;
+	struct spread s;
+	struct pkt pkt;
+
+	spread_rule_init(&rule, NULL);
+	spread_init(&s, &rule, NULL, 4);
+	parse(&vectors[0], (struct testframe){ .proto = IPPROTO_TCP }, &pkt);
+	assert_int_equal(spread_queue(&s, &pkt), 0);
+	expect_hash(&s, &pkt, 0, 0);
 }
 
 int
@@ -284,6 +362,9 @@ main(void)
 		cmocka_unit_test(low_bits_of_the_hash_pick_the_entry),
 		cmocka_unit_test(a_table_serves_its_queues_evenly),
 		cmocka_unit_test(a_table_of_one_entry_hashes_nothing),
+		cmocka_unit_test(off_means_the_first_queue_in_use),
+		cmocka_unit_test(a_given_table_means_what_it_says_while_all_queues_are_in_use),
+		cmocka_unit_test(without_a_key_nothing_is_spread),
 	};
 
 	return cmocka_run_group_tests(tests, open_key, close_key);

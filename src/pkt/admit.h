@@ -5,12 +5,9 @@
  */
 #include "pkt/pkt.h"
 
-/* Reads the IP and L4 headers of a packet that pkt_admit let pass without. */
-void pkt_read_ip(struct pkt *pkt);
-
 /*
- * As pkt_parse, but a frame without tag that asks for nothing is let pass with its IP headers unread: most are only
- * forwarded. Who wants them calls pkt_read_ip unless ip_read.
+ * As pkt_parse, but a frame without tag that asks for nothing is let pass with its IP headers unread, and what pkt says of them
+ * undefined: most frames are only forwarded.
  */
 static inline int
 pkt_admit(struct pkt *pkt, enum drop_reason *why)
@@ -23,7 +20,6 @@ pkt_admit(struct pkt *pkt, enum drop_reason *why)
 	pkt->vid = 0;
 	pkt->pcp = 0;
 	pkt->tagged = false;
-	pkt->ip_read = false;
 	pkt->csum = pkt->claim.unchecked ? PKT_CSUM_UNKNOWN : PKT_CSUM_NONE;
 	pkt->gso = PKT_GSO_NONE;
 	pkt->gso_ecn = false;

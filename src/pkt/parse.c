@@ -88,7 +88,6 @@ find_headers(struct pkt *pkt)
 {
 	struct ip_walk walk;
 
-	pkt->ip_read = true;
 	ip_walk(pkt->hdr + ETH_HEADER_LEN, pkt->hdr_len - ETH_HEADER_LEN, get_be16(pkt->hdr + ETH_ADDRS_LEN), &walk);
 	pkt->ip_version = walk.version;
 	pkt->l4_proto = walk.proto;
@@ -199,12 +198,6 @@ pkt_parse(struct pkt *pkt, enum drop_reason *why)
 	else if (claim->unchecked)
 		pkt->csum = PKT_CSUM_UNKNOWN;
 	return 0;
-}
-
-void
-pkt_read_ip(struct pkt *pkt)
-{
-	find_headers(pkt);
 }
 
 int

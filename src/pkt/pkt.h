@@ -61,7 +61,7 @@ struct pkt {
 	uint8_t pcp;
 	bool tagged; /* a tag was taken out of hdr */
 
-	bool ip_read;         /* the fields down to payload_off are filled: pkt_read_ip does it */
+	/* Down to payload_off: filled by pkt_parse, and where csum is PARTIAL or GOOD; pkt_admit leaves them alone else. */
 	uint8_t ip_version;   /* 4, 6, or 0 for anything else; the IP header stands at ETH_HEADER_LEN in hdr */
 	uint8_t l4_proto;     /* IPPROTO_* that the IP headers name, of a fragment too; 0 when they break off */
 	bool fragment;        /* any fragment, the first one too: hashed by address pair */

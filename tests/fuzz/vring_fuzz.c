@@ -89,7 +89,6 @@ open_guest(struct guest *g, struct input *in, bool apart)
 static void
 close_guest(struct guest *g)
 {
-	vring_halt(&g->ring);
 	vring_stop(&g->ring);
 	free(g->memory[0]);
 	free(g->memory[1]);
@@ -126,7 +125,7 @@ start(struct guest *g, uint8_t features, uint8_t more, int base)
 	setup.used = (struct vring_used *)(void *)at;
 	setup.used_log_gpa = (uint64_t)(at - g->memory[0]);
 	if (vring_start(&g->ring, &setup) < 0)
-		vring_halt(&g->ring);
+		vring_stop(&g->ring);
 }
 
 static bool
@@ -299,7 +298,6 @@ step(struct guest guest[2], struct input *in, const uint8_t *config)
 			  op & 16 ? 10 : PKT_TAG_NONE);
 		break;
 	case 6:
-		vring_halt(&g->ring);
 		vring_stop(&g->ring);
 		start(g, config[0] ^ next_byte(in), config[1 + (op >> 7)], op & 16 ? next_byte(in) : -1);
 		break;
