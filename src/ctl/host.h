@@ -113,6 +113,8 @@ bool host_port_readdresses(const struct host_port *hp, const struct config_port 
 void host_port_tend(struct host *host, struct host_port *hp);
 /* "up", or why not. */
 const char *host_port_state(const struct host_port *hp);
+/* Frames that queue i of the NIC took for its receiver since that was opened. */
+uint64_t host_port_delivered(const struct host_port *hp, unsigned i);
 
 /* ---- host_switch.c: switches and their adapters ---- */
 

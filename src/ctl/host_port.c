@@ -362,3 +362,9 @@ host_port_state(const struct host_port *hp)
 {
 	return hp->nic != NULL ? hp->medium->state(hp) : "gone";
 }
+
+uint64_t
+host_port_delivered(const struct host_port *hp, unsigned i)
+{
+	return hp->nic != NULL ? hp->medium->delivered(hp, i) : 0;
+}

@@ -165,6 +165,7 @@ const struct schema_key port_details[] = {
 	{ "vlan_allowed", SCHEMA_STRING, .help = "VLANs of a trunk, as 10,20-30" },
 	{ "vmq_weight", SCHEMA_INT, .help = "importance when VM queues are handed out; 0: none for this port" },
 	{ "spoof_check", SCHEMA_BOOL, .help = "frames with another source address are dropped" },
+	{ "delivered", SCHEMA_LIST, SCHEMA_INT, .unit = "packets", .help = "that it received by each of its queues" },
 	{ "guest", SCHEMA_OBJECT, .of = &guest, .help = "what is behind a vhost NIC; null for others" },
 	{ NULL },
 };

@@ -87,6 +87,16 @@ vlans_of(const struct config_vlan *vlan)
 }
 
 static json_t *
+delivered_of(const struct host_port *hp)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < hp->n_queues; i++)
+		list_add(&list, json_integer((json_int_t)host_port_delivered(hp, i)));
+	return list;
+}
+
+static json_t *
 of_interface(const struct config_port *is, const char *text)
 {
 	return is->nic == NIC_TAP ? json_text(text) : json_null();
@@ -104,9 +114,9 @@ port_show(void *ctx, const json_t *params, json_t **result, struct err *err)
 		return -ENOENT;
 	is = &hp->is;
 	*result = port_row(hp);
-	more = json_pack("{s:o, s:o, s:i, s:o, s:i, s:b, s:o}", "interface", of_interface(is, is->interface), "netns",
-			 of_interface(is, is->netns), "mtu", (int)is->mtu, "vlan_allowed", vlans_of(&is->vlan),
-			 "vmq_weight", (int)is->vmq_weight, "spoof_check", is->spoof_check, "guest",
-			 guest_of(host, hp));
+	more = json_pack("{s:o, s:o, s:i, s:o, s:i, s:b, s:o, s:o}", "interface", of_interface(is, is->interface),
+			 "netns", of_interface(is, is->netns), "mtu", (int)is->mtu, "vlan_allowed", vlans_of(&is->vlan),
+			 "vmq_weight", (int)is->vmq_weight, "spoof_check", is->spoof_check, "delivered",
+			 delivered_of(hp), "guest", guest_of(host, hp));
 	return result_join(result, more, err);
 }
