@@ -41,6 +41,17 @@ def has_msi_x():
     return int(re.search(r'version (\d+)', call([qemu(), '--version']).stdout).group(1)) >= 8
 
 
+def qemu_words(msi_x):
+    """How QEMU's command line begins. msi_x: of one that can have it; where the installed one cannot, Debian 13's is run from its folder by
+    its own loader, with its own libraries, modules and firmware."""
+    if not msi_x or has_msi_x():
+        return [qemu()]
+    root = guestimage.newer_qemu()
+    libraries = root / 'usr/lib/x86_64-linux-gnu'
+    return ['env', f'QEMU_MODULE_DIR={libraries}/qemu', str(libraries / 'ld-linux-x86-64.so.2'), '--library-path', str(libraries),
+            str(root / 'usr/bin/qemu-system-x86_64'), '-L', str(root / 'usr/share/seabios'), '-L', str(root / 'usr/share/qemu')]
+
+
 def quoted(value):
     """A value inside one of QEMU's lists of options."""
     return str(value).replace(',', ',,')
@@ -58,12 +69,12 @@ class Nic:
         self.server = server
         self.properties = properties
 
-    def arguments(self, number):
-        """QEMU's options for it; number tells the guest's NICs apart."""
+    def arguments(self, number, msi_x=False):
+        """QEMU's options for it; number tells the guest's NICs apart. msi_x: this QEMU can have it."""
         device = {'netdev': f'n{number}', 'mac': self.mac,
                   'mq': 'on' if self.queues > 1 else 'off',
                   # an interrupt for each ring, for the control queue and for changes of configuration; or one by a wire for all
-                  'vectors': 2 * self.queues + 2 if has_msi_x() else 0,
+                  'vectors': 2 * self.queues + 2 if msi_x or has_msi_x() else 0,
                   'romfile': '',  # or the firmware would look for a system to boot from the network
                   **self.properties}
         return ['-chardev', f'socket,id=c{number},path={quoted(self.path)},{"server=on,wait=off" if self.server else "reconnect=1"}',
@@ -71,14 +82,15 @@ class Nic:
                 '-device', ','.join(['virtio-net-pci', *(f'{key}={quoted(value)}' for key, value in device.items())])]
 
 
-def machine(kernel, nics=(), cpus=1, memory_mib=MEMORY_MIB, options=''):
-    """QEMU's command line without its serial ports. Its memory is a file that vhost-user can share. options: of the kernel, more."""
+def machine(kernel, nics=(), cpus=1, memory_mib=MEMORY_MIB, options='', msi_x=False):
+    """QEMU's command line without its serial ports. Its memory is a file that vhost-user can share. options: of the kernel, more.
+    msi_x: NICs have an interrupt for each ring on any machine."""
     image = guestimage.image(kernel)
-    words = [qemu(), '-M', 'q35,memory-backend=memory', '-object', f'memory-backend-memfd,id=memory,size={memory_mib}M,share=on',
+    words = [*qemu_words(msi_x), '-M', 'q35,memory-backend=memory', '-object', f'memory-backend-memfd,id=memory,size={memory_mib}M,share=on',
              '-m', f'{memory_mib}M', '-smp', str(cpus), '-accel', 'tcg', '-cpu', 'max', '-nodefaults', '-display', 'none',
              '-kernel', str(image.kernel), '-initrd', str(image.initrd), '-append', f'{KERNEL_OPTIONS} {options}'.strip()]
     for number, nic in enumerate(nics):
-        words += nic.arguments(number)
+        words += nic.arguments(number, msi_x)
     return words
 
 
@@ -90,11 +102,11 @@ def die_with_us():
 class Guest:
     """NICs are eth0, eth1, ... in the order of the list."""
 
-    def __init__(self, lab, name, kernel='6.1', nics=(), cpus=1, memory_mib=MEMORY_MIB):
+    def __init__(self, lab, name, kernel='6.1', nics=(), cpus=1, memory_mib=MEMORY_MIB, msi_x=False):
         self.lab = lab
         self.name = name
         self.kernel = kernel
-        self.argv = machine(kernel, nics, cpus, memory_mib)
+        self.argv = machine(kernel, nics, cpus, memory_mib, msi_x=msi_x)
         self.console_path = lab.folder / f'{name}.console'
         self.stderr_path = lab.folder / f'{name}.qemu'
         self.process = None
@@ -199,8 +211,8 @@ def start(*guests):
         guest.wait_ready()
 
 
-def shell(kernel, nics, cpus, memory_mib):
+def shell(kernel, nics, cpus, memory_mib, msi_x):
     """Becomes a guest with a shell on this terminal; does not return."""
     size = shutil.get_terminal_size()
-    words = machine(kernel, nics, cpus, memory_mib, f'fairlead.shell fairlead.rows={size.lines} fairlead.cols={size.columns}')
-    os.execv(words[0], [*words, '-serial', 'mon:stdio', '-serial', 'null'])
+    words = machine(kernel, nics, cpus, memory_mib, f'fairlead.shell fairlead.rows={size.lines} fairlead.cols={size.columns}', msi_x)
+    os.execvp(words[0], [*words, '-serial', 'mon:stdio', '-serial', 'null'])

@@ -112,6 +112,33 @@ def image(kernel):
         return Image(folder / 'vmlinux', initrd)
 
 
+# ---- QEMU ----
+
+QEMU_RELEASE = 'trixie'
+QEMU_NOT_KEPT = ['usr/share/doc', 'usr/share/man', 'usr/share/locale', 'usr/share/info', 'usr/lib/firmware']
+
+
+def newer_qemu():
+    """Debian 13's QEMU, in a folder where it runs by its own loader: made when it is not there yet (the first time fetches about 100 MB)."""
+    folder = CACHE / f'qemu-{QEMU_RELEASE}'
+    with cache():
+        if not folder.exists():
+            with made_whole(folder) as work:
+                fetch_qemu(work)
+    return folder
+
+
+def fetch_qemu(work):
+    """The package with all that it needs, down to the C library, unpacked and not installed."""
+    apt = work / 'apt'
+    options = apt_of(QEMU_RELEASE, apt)
+    call(['apt-get', '-q', '-y', *options, '--no-install-recommends', '--download-only', 'install', 'qemu-system-x86'], timeout=FETCH_S)
+    for package in sorted((apt / 'archives').glob('*.deb')):
+        call(['dpkg-deb', '-x', package, work], timeout=UNPACK_S)
+    for path in ['apt', *QEMU_NOT_KEPT]:
+        shutil.rmtree(work / path, ignore_errors=True)
+
+
 # ---- the kernel ----
 
 def mirror():
@@ -123,17 +150,23 @@ def mirror():
     raise LabError("apt knows no mirror of Debian's main archive (apt-get indextargets lists those it knows)")
 
 
+def apt_of(release, apt):
+    """Options that make apt see another release, and nothing that is installed: its state is the new folder apt."""
+    (apt / 'lists/partial').mkdir(parents=True)
+    (apt / 'archives/partial').mkdir(parents=True)
+    (apt / 'sources.list').write_text(f'deb [signed-by={KEYRING}] {mirror()} {release} main\n')
+    options = [f'-oDir::State::Lists={apt}/lists', f'-oDir::Cache={apt}', f'-oDir::Etc::SourceList={apt}/sources.list',
+               '-oDir::Etc::SourceParts=/dev/null', '-oDir::State::status=/dev/null', '-oAcquire::Languages=none',
+               '-oAcquire::Retries=3', '-oAPT::Architecture=amd64', '-oAPT::Architectures=amd64', '-oAPT::Sandbox::User=root']
+    call(['apt-get', '-q', *options, '--error-on=any', 'update'], timeout=FETCH_S)
+    return options
+
+
 def fetch_kernel(release, folder):
-    """Fetches the newest kernel package of a release by apt with a state of its own; what is kept is the kernel and its modules."""
+    """Fetches the newest kernel package of a release; what is kept is the kernel and its modules."""
     with made_whole(folder) as work:
         apt = work / 'apt'
-        (apt / 'lists/partial').mkdir(parents=True)
-        (apt / 'archives/partial').mkdir(parents=True)
-        (apt / 'sources.list').write_text(f'deb [signed-by={KEYRING}] {mirror()} {release} main\n')
-        options = [f'-oDir::State::Lists={apt}/lists', f'-oDir::Cache={apt}', f'-oDir::Etc::SourceList={apt}/sources.list',
-                   '-oDir::Etc::SourceParts=/dev/null', '-oDir::State::status=/dev/null', '-oAcquire::Languages=none',
-                   '-oAcquire::Retries=3', '-oAPT::Architecture=amd64', '-oAPT::Architectures=amd64', '-oAPT::Sandbox::User=root']
-        call(['apt-get', '-q', *options, '--error-on=any', 'update'], timeout=FETCH_S)
+        options = apt_of(release, apt)
         depends = call(['apt-cache', *options, 'depends', '--important', 'linux-image-amd64'], timeout=60).stdout
         package = re.search(r'Depends: (linux-image-\S+)', depends)
         if not package:

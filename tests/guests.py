@@ -23,14 +23,14 @@ class GuestHost(Host):
         self.guests = {}
         self.numbers = {}
 
-    def guest(self, name, number, kernel, queues=1, cpus=1, role='server', device=None, **port):
+    def guest(self, name, number, kernel, queues=1, cpus=1, role='server', device=None, msi_x=False, **port):
         """Makes a guest, not yet on; returns its port for the configuration: address 10.77.0.<number>, MAC 02:f1:00:00:00:<number>.
 
-        role: the daemon's end of the socket. device: properties of QEMU's NIC.
+        role: the daemon's end of the socket. device: properties of QEMU's NIC. msi_x: an interrupt for each ring, whatever QEMU it takes.
         """
         path = self.lab.folder / self.name / f'{name}.sock'  # the daemon's own choice: its run directory, the port's name
         nic = guest.Nic(path, mac(number), queues, server=role == 'client', **(device or {}))
-        self.guests[name] = guest.Guest(self.lab, f'{self.name}{name}', kernel, [nic], cpus)
+        self.guests[name] = guest.Guest(self.lab, f'{self.name}{name}', kernel, [nic], cpus, msi_x=msi_x)
         self.numbers[name] = number
         self.lab.guests.append(self.guests[name])
         own_role = {} if role == 'server' else {'role': role}
