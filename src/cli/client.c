@@ -12,6 +12,16 @@
 
 /* Above the 17 MiB that the server sends at most; a daemon that sends more is none of ours. */
 #define ANSWER_MAX (64u << 20)
+#define READ_SIZE (64u << 10)   /* room for what comes, at first */
+#define METHOD_NOT_FOUND -32601 /* JSON-RPC 2.0, 5.1 */
+
+struct client {
+	int fd;
+	const char *path;
+	bool changes; /* a question was one that changes something */
+	char *in;     /* size bytes, used of them read, seen of those known to hold no newline */
+	size_t size, used, seen;
+};
 
 static int
 connect_to(const char *path, int timeout_s)
@@ -60,13 +70,13 @@ no_connection(const char *path, int rc, struct err *err)
 }
 
 static int
-broken(const char *path, int rc, const struct schema_method *method, struct err *err)
+broken(const struct client *c, int rc, struct err *err)
 {
 	if (rc == -EAGAIN)
-		err_set(err, -ETIMEDOUT, "the daemon on %.200s did not answer in time", path);
+		err_set(err, -ETIMEDOUT, "the daemon on %.200s did not answer in time", c->path);
 	else
-		err_set(err, rc, "the connection to the daemon on %.200s broke: %s", path, strerror(-rc));
-	if (method->changes)
+		err_set(err, rc, "the connection to the daemon on %.200s broke: %s", c->path, strerror(-rc));
+	if (c->changes)
 		err_hint(err, "look whether the change was made before asking again");
 	return err == NULL ? rc : err->code;
 }
@@ -88,43 +98,59 @@ send_all(int fd, const char *text, size_t len)
 	return 0;
 }
 
-/* Reads one line into *line (malloc'ed, without the newline). */
+/* Makes room behind what was read. */
 static int
-read_line(int fd, char **line, size_t *len)
+grow(struct client *c)
 {
-	size_t size = 64u << 10, used = 0;
-	char *text = malloc(size), *more, *end;
-	int rc = -ENOMEM;
+	size_t size = c->size == 0 ? READ_SIZE : c->size * 2;
+	char *more;
 
-	while (text != NULL) {
-		ssize_t n = recv(fd, text + used, size - used, 0);
+	if (c->used < c->size)
+		return 0;
+	if (c->size >= ANSWER_MAX)
+		return -EMSGSIZE;
+	more = realloc(c->in, size);
+	if (more == NULL)
+		return -ENOMEM;
+	c->in = more;
+	c->size = size;
+	return 0;
+}
 
+/* Reads until there is a line: 1 with its length (without the newline) in *len; 0: none yet, and it was not to wait; or -errno. */
+static int
+read_line(struct client *c, bool wait, size_t *len)
+{
+	for (;;) {
+		char *end = c->used > c->seen ? memchr(c->in + c->seen, '\n', c->used - c->seen) : NULL;
+		ssize_t n;
+		int rc;
+
+		if (end != NULL) {
+			*len = (size_t)(end - c->in);
+			return 1;
+		}
+		c->seen = c->used;
+		rc = grow(c);
+		if (rc < 0)
+			return rc;
+		n = recv(c->fd, c->in + c->used, c->size - c->used, wait ? 0 : MSG_DONTWAIT);
 		if (n < 0 && errno == EINTR)
 			continue;
-		rc = n < 0 ? -errno : n == 0 ? -ECONNRESET : 0;
-		if (rc < 0)
-			break;
-		end = memchr(text + used, '\n', (size_t)n);
-		used += (size_t)n;
-		if (end != NULL) {
-			*line = text;
-			*len = (size_t)(end - text);
-			return 0;
-		}
-		rc = -EMSGSIZE;
-		if (used < size)
-			continue;
-		if (size >= ANSWER_MAX)
-			break;
-		size *= 2;
-		more = realloc(text, size);
-		rc = -ENOMEM;
-		if (more == NULL)
-			break;
-		text = more;
+		if (n < 0)
+			return errno == EAGAIN && !wait ? 0 : -errno;
+		if (n == 0)
+			return -ECONNRESET;
+		c->used += (size_t)n;
 	}
-	free(text);
-	return rc;
+}
+
+static void
+drop_line(struct client *c, size_t len)
+{
+	c->used -= len + 1;
+	c->seen = 0;
+	memmove(c->in, c->in + len + 1, c->used);
 }
 
 /* Words of a daemon, made fit for a terminal in place. */
@@ -151,23 +177,24 @@ err_from_answer(const json_t *error, struct err *err)
 	make_safe(err->hint);
 }
 
-static int
-answer_read(const char *path, const char *line, size_t len, json_t **result, struct err *err)
-{
-	json_t *answer = json_loadb(line, len, 0, NULL);
-	const json_t *error = json_object_get(answer, "error");
-	int rc = 0;
+/* The number of an error answer that the server gives before it has read one: too many clients, too long a line. */
+#define NO_ID (-1)
 
-	*result = json_incref(json_object_get(answer, "result"));
+static int
+answer_read(const struct client *c, size_t len, struct client_answer *out, struct err *err)
+{
+	json_t *answer = json_loadb(c->in, len, 0, NULL);
+	const json_t *error = json_object_get(answer, "error"), *id = json_object_get(answer, "id");
+	int rc = 1;
+
+	*out = (struct client_answer){ .id = json_is_integer(id) ? (int)json_integer_value(id) : NO_ID };
 	if (json_is_object(error)) {
-		err_from_answer(error, err);
-		rc = CLIENT_REFUSED;
-	} else if (*result == NULL) {
-		rc = err_set(err, -EPROTO, "what answers on %.200s is not fairleadd", path);
-	}
-	if (rc != 0) {
-		json_decref(*result);
-		*result = NULL;
+		err_from_answer(error, &out->why);
+		out->unknown = json_integer_value(json_object_get(error, "code")) == METHOD_NOT_FOUND;
+	} else {
+		out->result = json_incref(json_object_get(answer, "result"));
+		if (out->result == NULL)
+			rc = err_set(err, -EPROTO, "what answers on %.200s is not fairleadd", c->path);
 	}
 	json_decref(answer);
 	return rc;
@@ -175,11 +202,11 @@ answer_read(const char *path, const char *line, size_t len, json_t **result, str
 
 /* The request as one line; NULL when memory is short. */
 static char *
-request_text(const struct schema_method *method, json_t *params)
+request_text(const struct schema_method *method, json_t *params, int id)
 {
 	char name[64];
 	json_t *request = json_pack("{s:s, s:s, s:O, s:i}", "jsonrpc", "2.0", "method",
-				    schema_method_name(method, name, sizeof(name)), "params", params, "id", 1);
+				    schema_method_name(method, name, sizeof(name)), "params", params, "id", id);
 	char *text = request == NULL ? NULL : json_dumps(request, JSON_COMPACT), *line = NULL;
 
 	if (text != NULL && asprintf(&line, "%s\n", text) < 0)
@@ -189,30 +216,98 @@ request_text(const struct schema_method *method, json_t *params)
 	return line;
 }
 
+/* twin: its read-only twin is good enough. */
+static int
+open_at(const char *path, bool twin, int timeout_s, struct client **out, struct err *err)
+{
+	struct client *c = calloc(1, sizeof(*c));
+	int fd = connect_to(path, timeout_s);
+
+	if (fd == -EACCES && twin) {
+		int other = connect_to_twin(path, timeout_s);
+
+		fd = other >= 0 ? other : fd;
+	}
+	if (c == NULL && fd >= 0) {
+		close(fd);
+		fd = -ENOMEM;
+	}
+	if (fd < 0) {
+		free(c);
+		return no_connection(path, fd, err);
+	}
+	*c = (struct client){ .fd = fd, .path = path };
+	*out = c;
+	return 0;
+}
+
+int
+client_open(const char *path, int timeout_s, struct client **out, struct err *err)
+{
+	return open_at(path, true, timeout_s, out, err);
+}
+
+int
+client_fd(const struct client *c)
+{
+	return c->fd;
+}
+
+int
+client_send(struct client *c, const struct schema_method *method, json_t *params, int id, struct err *err)
+{
+	char *request = request_text(method, params, id);
+	int rc = request == NULL ? -ENOMEM : send_all(c->fd, request, strlen(request));
+
+	free(request);
+	c->changes |= method->changes;
+	return rc < 0 ? broken(c, rc, err) : 0;
+}
+
+int
+client_receive(struct client *c, bool wait, struct client_answer *out, struct err *err)
+{
+	size_t len = 0;
+	int rc = read_line(c, wait, &len);
+
+	if (rc < 0)
+		return broken(c, rc, err);
+	if (rc == 0)
+		return 0;
+	rc = answer_read(c, len, out, err);
+	drop_line(c, len);
+	return rc;
+}
+
+void
+client_close(struct client *c)
+{
+	if (c == NULL)
+		return;
+	close(c->fd);
+	free(c->in);
+	free(c);
+}
+
 int
 client_call(const char *path, const struct schema_method *method, json_t *params, int timeout_s, json_t **result,
 	    struct err *err)
 {
-	int fd = connect_to(path, timeout_s), rc;
-	char *request, *line = NULL;
-	size_t len = 0;
+	struct client_answer answer;
+	struct client *c;
+	int rc = open_at(path, !method->changes, timeout_s, &c, err);
 
-	if (fd == -EACCES && !method->changes) {
-		int twin = connect_to_twin(path, timeout_s);
-
-		fd = twin >= 0 ? twin : fd;
-	}
-	if (fd < 0)
-		return no_connection(path, fd, err);
-	request = request_text(method, params);
-	rc = request == NULL ? -ENOMEM : send_all(fd, request, strlen(request));
-	if (rc == 0)
-		rc = read_line(fd, &line, &len);
-	free(request);
-	close(fd);
 	if (rc < 0)
-		return broken(path, rc, method, err);
-	rc = answer_read(path, line, len, result, err);
-	free(line);
-	return rc;
+		return rc;
+	rc = client_send(c, method, params, 1, err);
+	if (rc == 0)
+		rc = client_receive(c, true, &answer, err);
+	client_close(c);
+	if (rc < 0)
+		return rc;
+	*result = answer.result;
+	if (answer.result != NULL)
+		return 0;
+	*err = answer.why;
+	return CLIENT_REFUSED;
 }
