@@ -17,6 +17,7 @@
 #include "cli/completion.h"
 #include "cli/file.h"
 #include "cli/help.h"
+#include "cli/top.h"
 
 #define EXIT_MISUSED 2
 #define EXIT_REFUSED 1
@@ -150,8 +151,22 @@ run_check(const struct args *args)
 }
 
 static int
+run_top(const struct args *args)
+{
+	struct err err = { 0 };
+	int rc = top_run(socket_path(args), args->params, args->json, &err);
+
+	if (rc == 0)
+		return 0;
+	complain("", &err);
+	return rc == -EINVAL ? EXIT_MISUSED : EXIT_REFUSED;
+}
+
+static int
 run(const struct args *args)
 {
+	if (args->method == schema_method_find("top", NULL))
+		return run_top(args);
 	if (args->method == schema_method_find("completion", NULL)) {
 		completion_print(stdout, json_string_value(json_object_get(args->params, "shell")));
 		return 0;

@@ -15,6 +15,7 @@ extern const struct schema_key port_columns[], port_details[], qemu_details[];
 extern const struct schema_key vmq_columns[], vmq_details[];
 extern const struct schema_key drop_columns[];
 extern const struct schema_key book_details[];
+extern const struct schema_key top_params[], top_details[];
 extern const struct schema_key check_details[], apply_details[], config_details[], save_details[];
 extern const struct schema_key port_changed[], vmq_changed[], queue_changed[];
 #endif

@@ -211,6 +211,8 @@ const struct schema_method schema_methods[] = {
 	  "fairlead config show" },
 	{ "config", "save", "Write the running configuration to the file that the daemon was started with", NULL,
 	  RESULT_OBJECT, save_details, save_errors, "fairlead config save", .changes = true },
+	{ "top", NULL, "A bar per processor and which queues stand on it, live; its keys change things, h tells them",
+	  top_params, RESULT_OBJECT, top_details, NULL, "fairlead top --once", .local = true },
 	{ "completion", NULL, "Print a script that completes commands", shell_name, RESULT_OBJECT, NULL, NULL,
 	  "fairlead completion bash", .local = true },
 	{ NULL },

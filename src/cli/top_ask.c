@@ -1,0 +1,241 @@
+/* top_ask.c - rounds of questions to the daemon; see top_ask.h. */
+#include "cli/top_ask.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "cli/client.h"
+#include "cli/top_clock.h"
+
+/*
+ * The processors and the queues are looked at in every round. Ports change rarely, and the books take the daemon some milliseconds while
+ * frames are on their way. Our choice.
+ */
+#define SELDOM_NS 1000000000ull
+#define BOOKS_NS 2000000000ull
+#define CONNECT_S 1
+#define ID_CHANGE 1000 /* above the numbers of the parts */
+
+static const struct {
+	const char *method;
+	uint64_t period_ns; /* at least between two askings; 0: every round */
+} parts[TOP_PARTS] = {
+	[TOP_PROCESSORS] = { "processor.list", 0 }, [TOP_QUEUES] = { "queue.list", 0 },
+	[TOP_ADAPTERS] = { "adapter.list", 0 },     [TOP_ADAPTER] = { "adapter.show", 0 },
+	[TOP_PORTS] = { "port.list", SELDOM_NS },   [TOP_DROPS] = { "drops", SELDOM_NS },
+	[TOP_BOOKS] = { "stats.show", BOOKS_NS },   [TOP_VRSS] = { "vrss.list", SELDOM_NS },
+};
+
+struct top_ask {
+	const char *path;
+	struct client *client; /* NULL: no connection */
+	unsigned waiting;      /* answers of the round that are still to come */
+	bool lacks[TOP_PARTS]; /* the daemon has no such method */
+	uint64_t asked_ns[TOP_PARTS];
+	struct top_call call; /* under way while its method is not NULL */
+};
+
+struct top_ask *
+top_ask_new(const char *path)
+{
+	struct top_ask *ask = calloc(1, sizeof(*ask));
+
+	if (ask != NULL)
+		ask->path = path;
+	return ask;
+}
+
+static void
+forget_call(struct top_ask *ask)
+{
+	json_decref(ask->call.params);
+	ask->call = (struct top_call){ 0 };
+}
+
+/* Nothing is known of the next daemon. */
+static void
+disconnect(struct top_ask *ask)
+{
+	client_close(ask->client);
+	forget_call(ask);
+	*ask = (struct top_ask){ .path = ask->path };
+}
+
+void
+top_ask_free(struct top_ask *ask)
+{
+	if (ask == NULL)
+		return;
+	disconnect(ask);
+	free(ask);
+}
+
+static void
+lost(struct top_ask *ask, struct top_view *v, const struct err *err)
+{
+	disconnect(ask);
+	v->connected = false;
+	top_say(v, TOP_REFUSED, "no daemon; trying again (%s)", err->msg);
+}
+
+static int
+connect_anew(struct top_ask *ask, struct top_model *m, struct top_view *v)
+{
+	struct err err = { 0 };
+	int rc = client_open(ask->path, CONNECT_S, &ask->client, &err);
+
+	if (rc < 0) {
+		lost(ask, v, &err);
+		return rc;
+	}
+	if (!v->connected)
+		v->said[0] = '\0';
+	v->connected = true;
+	top_model_clear(m);
+	return 0;
+}
+
+/* params is taken over. */
+static int
+ask_part(struct top_ask *ask, enum top_part part, json_t *params, struct err *err)
+{
+	const struct schema_method *method = schema_method_by_name(parts[part].method);
+	int rc = params == NULL ? -ENOMEM : client_send(ask->client, method, params, (int)part, err);
+
+	json_decref(params);
+	if (rc == 0)
+		ask->waiting++;
+	return rc;
+}
+
+static bool
+is_due(const struct top_ask *ask, enum top_part part, uint64_t now_ns)
+{
+	if (ask->lacks[part] || schema_method_by_name(parts[part].method) == NULL)
+		return false;
+	return ask->asked_ns[part] == 0 || now_ns - ask->asked_ns[part] >= parts[part].period_ns;
+}
+
+static int
+ask_all(struct top_ask *ask, const struct top_model *m, uint64_t now_ns, struct err *err)
+{
+	int rc = 0;
+
+	for (enum top_part part = 0; part < TOP_PARTS && rc == 0; part++) {
+		if (!is_due(ask, part, now_ns))
+			continue;
+		ask->asked_ns[part] = now_ns;
+		if (part != TOP_ADAPTER)
+			rc = ask_part(ask, part, json_object(), err);
+		for (size_t i = 0; part == TOP_ADAPTER && i < m->n_adapters && rc == 0; i++)
+			rc = ask_part(ask, part, json_pack("{s:s}", "adapter", m->adapters[i].name), err);
+	}
+	return rc;
+}
+
+void
+top_ask_round(struct top_ask *ask, struct top_model *m, struct top_view *v, uint64_t now_ns)
+{
+	struct err err = { 0 };
+
+	if (ask->waiting > 0 || (ask->client == NULL && connect_anew(ask, m, v) < 0))
+		return;
+	if (ask_all(ask, m, now_ns, &err) < 0)
+		lost(ask, v, &err);
+}
+
+void
+top_ask_change(struct top_ask *ask, const struct top_call *call, struct top_view *v)
+{
+	struct err err = { 0 };
+
+	if (ask->client == NULL || ask->call.method != NULL) {
+		json_decref(call->params);
+		top_say(v, TOP_REFUSED, "%s unchanged: %s", call->object,
+			ask->client == NULL ? "no daemon" : "the last change is still on its way");
+		return;
+	}
+	ask->call = *call;
+	if (client_send(ask->client, call->method, call->params, ID_CHANGE, &err) < 0)
+		lost(ask, v, &err);
+}
+
+int
+top_ask_fd(const struct top_ask *ask)
+{
+	return ask->client != NULL ? client_fd(ask->client) : -1;
+}
+
+/* An adapter may have gone since it was listed, and a daemon may be older than we are; everything else is told. */
+static bool
+part_refused(struct top_ask *ask, enum top_part part, const struct client_answer *answer, struct top_view *v)
+{
+	if (answer->unknown)
+		ask->lacks[part] = true;
+	if (answer->unknown || part == TOP_ADAPTER)
+		return false;
+	top_say(v, TOP_REFUSED, "%s: %s", parts[part].method, answer->why.msg);
+	return true;
+}
+
+/* Returns true when something was said, or the round is complete. */
+static bool
+take_answer(struct top_ask *ask, const struct client_answer *answer, struct top_model *m, struct top_view *v,
+	    uint64_t now_ns)
+{
+	bool said = false;
+
+	if (answer->id == ID_CHANGE && ask->call.method != NULL) {
+		top_keys_answered(v, &ask->call, answer->result, &answer->why);
+		forget_call(ask);
+		return true;
+	}
+	if (answer->id < 0 || answer->id >= TOP_PARTS || ask->waiting == 0)
+		return false;
+	ask->waiting--;
+	if (answer->result == NULL)
+		said = part_refused(ask, (enum top_part)answer->id, answer, v);
+	else if (top_model_take(m, (enum top_part)answer->id, answer->result, now_ns) < 0)
+		top_say(v, TOP_REFUSED, "out of memory");
+	return said || ask->waiting == 0;
+}
+
+bool
+top_ask_read(struct top_ask *ask, struct top_model *m, struct top_view *v, uint64_t now_ns)
+{
+	struct client_answer answer;
+	struct err err = { 0 };
+	bool changed = false;
+	int rc = 0;
+
+	while (ask->client != NULL && (rc = client_receive(ask->client, false, &answer, &err)) > 0) {
+		changed |= take_answer(ask, &answer, m, v, now_ns);
+		if (answer.id < 0) { /* the server has no place for us, and says so before it closes */
+			rc = err_set(&err, -EBUSY, "%s", answer.why.msg);
+			break;
+		}
+		json_decref(answer.result);
+	}
+	if (rc < 0)
+		lost(ask, v, &err);
+	return changed || rc < 0;
+}
+
+int
+top_ask_wait(struct top_ask *ask, struct top_model *m, struct top_view *v, int timeout_s, struct err *err)
+{
+	while (ask->waiting > 0) {
+		struct pollfd p = { .fd = top_ask_fd(ask), .events = POLLIN };
+		int rc = poll(&p, 1, timeout_s * 1000);
+
+		if (rc == 0)
+			return err_set(err, -ETIMEDOUT, "the daemon on %.200s did not answer in time", ask->path);
+		if (rc > 0)
+			top_ask_read(ask, m, v, top_clock_ns());
+	}
+	if (ask->client == NULL)
+		return err_set(err, -ENOTCONN, "%s", v->said);
+	return 0;
+}
