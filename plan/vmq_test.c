@@ -113,6 +113,9 @@ struct assignment {
 	struct {
 		int queue, processor;
 	} out[MOST];
+	/* All that follow hold one and ask for one, unless the row says so. */
+	unsigned held[MOST], asked[MOST], granted[MOST];
+	bool dynamic;
 };
 
 #define NEW(weight)            \
@@ -212,6 +215,82 @@ static const struct assignment assignments[] = {
 	  { { 1, 2 }, { 2, 2 } } },
 	{ "the default queue's number is nobody's", 3, 2, { 1, 2 }, 1, { { 100, 0, 2 } }, { { 1, 2 } } },
 	{ "nobody", 8, 1, { 0 }, 0, { NEW(0) }, { ON_DEFAULT } },
+	{ "dynamic: all begin on the base",
+	  3,
+	  3,
+	  { 2, 4, 6 },
+	  3,
+	  { NEW(1), NEW(1), NEW(1) },
+	  { { 1, 2 }, { 2, 2 }, { 3, 2 } },
+	  .dynamic = true },
+	{ "dynamic: what the balancer moved stays, what stands on a processor taken away goes to the base",
+	  2,
+	  2,
+	  { 2, 4 },
+	  2,
+	  { { 1, 1, 4 }, { 1, 2, 6 } },
+	  { { 1, 4 }, { 2, 2 } },
+	  .dynamic = true },
+	/* vRSS: one for each queue pair. 4 + 2 of 8 are taken when the third comes: it gets what is left, the fourth nothing. */
+	{ "several queues each, as far as they go",
+	  8,
+	  1,
+	  { 0 },
+	  4,
+	  { NEW(1), NEW(1), NEW(1), NEW(1) },
+	  { { 1, 0 }, { 2, 0 }, { 3, 0 }, ON_DEFAULT },
+	  .asked = { 4, 2, 4, 1 },
+	  .granted = { 4, 2, 2, 0 } },
+	{ "who waits with none comes before who wants more",
+	  5,
+	  1,
+	  { 0 },
+	  3,
+	  { { 100, 1, 0 }, { 1, 2, 0 }, NEW(1) },
+	  { { 1, 0 }, { 2, 0 }, { 3, 0 } },
+	  .held = { 1, 1, 0 },
+	  .asked = { 4, 4, 2 },
+	  .granted = { 2, 1, 2 } },
+	{ "of those who want more the higher weight, then who came first",
+	  6,
+	  1,
+	  { 0 },
+	  3,
+	  { { 1, 1, 0 }, { 2, 2, 0 }, { 2, 3, 0 } },
+	  { { 1, 0 }, { 2, 0 }, { 3, 0 } },
+	  .held = { 1, 1, 1 },
+	  .asked = { 4, 3, 4 },
+	  .granted = { 1, 3, 2 } },
+	{ "who asks for fewer gives back",
+	  4,
+	  1,
+	  { 0 },
+	  2,
+	  { { 1, 1, 0 }, NEW(1) },
+	  { { 1, 0 }, { 2, 0 } },
+	  .held = { 4, 0 },
+	  .asked = { 1, 2 },
+	  .granted = { 1, 2 } },
+	{ "fewer queues: each keeps one before any keeps a second",
+	  4,
+	  1,
+	  { 0 },
+	  3,
+	  { { 1, 1, 0 }, { 1, 2, 0 }, { 1, 3, 0 } },
+	  { { 1, 0 }, { 2, 0 }, { 3, 0 } },
+	  .held = { 2, 3, 3 },
+	  .asked = { 2, 3, 3 },
+	  .granted = { 2, 1, 1 } },
+	/* The first one's stand on 2, 3 and 1, where the default queue is, too: 2 and 3 have one each, 2 comes first in the list. */
+	{ "further queues count where they are put",
+	  6,
+	  3,
+	  { 1, 2, 3 },
+	  2,
+	  { NEW(1), NEW(1) },
+	  { { 1, 2 }, { 2, 2 } },
+	  .asked = { 3, 1 },
+	  .granted = { 3, 1 } },
 };
 
 static void
@@ -219,15 +298,20 @@ queues_go_to_whom_the_rules_name(void **state)
 {
 	for (size_t i = 0; i < COUNT(assignments); i++) {
 		const struct assignment *a = &assignments[i];
+		struct plan_vmq_pool pool = { a->queues, a->usable, a->n_usable, a->dynamic };
 		struct plan_vmq_vport v[MOST];
 
 		print_message("%s\n", a->name);
-		for (size_t j = 0; j < a->n; j++)
+		for (size_t j = 0; j < a->n; j++) {
 			v[j] = a->in[j];
+			v[j].asked = a->asked[0] ? a->asked[j] : 1;
+			v[j].granted = a->asked[0] ? a->held[j] : a->in[j].queue != NO;
+		}
 		/* Twice: what was decided stays when nothing changed. */
 		for (int twice = 0; twice < 2; twice++) {
-			plan_vmq_assign(v, a->n, a->queues, a->usable, a->n_usable);
+			plan_vmq_assign(v, a->n, &pool);
 			for (size_t j = 0; j < a->n; j++) {
+				assert_int_equal(v[j].granted, a->asked[0] ? a->granted[j] : a->out[j].queue != NO);
 				assert_int_equal(v[j].queue, a->out[j].queue);
 				assert_int_equal(v[j].processor, a->out[j].processor);
 			}
@@ -241,12 +325,15 @@ queues_go_to_whom_the_rules_name(void **state)
 static void
 check(const struct plan_vmq_vport *before, const struct plan_vmq_vport *now, size_t n, unsigned queues, size_t n_usable)
 {
-	unsigned held = 0, waiting = 0;
+	unsigned held = 0, waiting = 0, growing = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		held += now[i].queue != NO;
+		held += now[i].granted;
+		growing += now[i].granted > 0 && now[i].granted < now[i].asked;
 		waiting += now[i].queue == NO && now[i].weight > 0;
 		assert_int_equal(now[i].queue == NO, now[i].processor == NO);
+		assert_int_equal(now[i].queue == NO, now[i].granted == 0);
+		assert_true(now[i].granted <= now[i].asked);
 		assert_true(now[i].queue == NO ||
 			    (now[i].queue >= 1 && now[i].queue <= (int)queues && now[i].weight > 0));
 		assert_true(now[i].processor < (int)n_usable);
@@ -257,7 +344,7 @@ check(const struct plan_vmq_vport *before, const struct plan_vmq_vport *now, siz
 			assert_int_equal(now[i].processor, before[i].processor);
 	}
 	assert_true(held <= queues);
-	assert_true(waiting == 0 || held == queues);
+	assert_true(waiting + growing == 0 || held == queues);
 }
 
 static void
@@ -270,20 +357,47 @@ any_history_keeps_the_books(void **state)
 	for (size_t i = 0; i < PORTS; i++)
 		v[i] = (struct plan_vmq_vport)NEW(0);
 	for (unsigned round = 0; round < 20000; round++) {
-		size_t port, n_usable;
-		unsigned queues;
+		struct plan_vmq_pool pool = { .usable = usable, .dynamic = round % 2 };
+		size_t port;
 
 		x = x * 1664525u + 1013904223u; /* Numerical Recipes' generator: any will do, but the same each run */
 		port = (x >> 8) % PORTS;
-		queues = (x >> 16) % (PORTS + 2);
-		n_usable = 1 + (x >> 24) % MOST;
+		pool.queues = (x >> 16) % (2 * PORTS);
+		pool.n_usable = 1 + (x >> 24) % MOST;
 		v[port].weight = (x >> 5) % 3 * 50;
-		if (x & 1)
+		v[port].asked = 1 + (x >> 12) % 4;
+		if (x & 1) {
 			v[port].queue = v[port].processor = NO;
+			v[port].granted = 0;
+		}
 		for (size_t i = 0; i < PORTS; i++)
 			before[i] = v[i];
-		plan_vmq_assign(v, PORTS, queues, usable, n_usable);
-		check(before, v, PORTS, queues, n_usable);
+		plan_vmq_assign(v, PORTS, &pool);
+		check(before, v, PORTS, pool.queues, pool.n_usable);
+	}
+}
+
+/* Where queue i of a vport stands whose first one is on `primary`. */
+static void
+further_queues_follow_on_the_next_processors(void **state)
+{
+	static const unsigned usable[] = { 1, 2, 5 };
+	static const struct {
+		unsigned n_usable, primary;
+		bool exclude_primary;
+		unsigned place[5];
+	} rows[] = {
+		{ 3, 1, false, { 1, 2, 5, 1, 2 } }, { 3, 5, false, { 5, 1, 2, 5, 1 } },
+		{ 3, 2, true, { 2, 5, 1, 5, 1 } },  { 2, 2, true, { 2, 1, 1, 1, 1 } },
+		{ 1, 1, true, { 1, 1, 1, 1, 1 } },  { 3, 7, false, { 1, 2, 5, 1, 2 } },
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct plan_vmq_pool pool = { .usable = usable, .n_usable = rows[i].n_usable };
+
+		for (unsigned k = 0; k < 5; k++)
+			assert_int_equal(plan_vmq_pair(&pool, rows[i].primary, k, rows[i].exclude_primary),
+					 rows[i].place[k]);
 	}
 }
 
@@ -294,6 +408,7 @@ main(void)
 		cmocka_unit_test(usable_processors_follow_base_siblings_and_most),
 		cmocka_unit_test(queues_go_to_whom_the_rules_name),
 		cmocka_unit_test(any_history_keeps_the_books),
+		cmocka_unit_test(further_queues_follow_on_the_next_processors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

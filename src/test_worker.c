@@ -150,7 +150,6 @@ rig_ring_open(unsigned processor)
 	assert_non_null(queue);
 	rig_ring = rxring_new("ring", queue, &rig_in.vport, &rig_in.port);
 	assert_non_null(rig_ring);
-	atomic_store(&rig_ring->open, true);
 	queue_set_source(queue, QUEUE_FROM_WIRE, &rig_ring->source);
 	assert_int_equal(queue_move(queue, processor), 0);
 }

@@ -372,7 +372,6 @@ open_wire(struct wire *w, const char *name)
 	w->queue = queue_new(&rig_in.vport, 0);
 	w->ring = rxring_new(name, w->queue, &rig_in.vport, &rig_in.port);
 	assert_non_null(w->ring);
-	atomic_store(&w->ring->open, true);
 	queue_set_source(w->queue, QUEUE_FROM_WIRE, &w->ring->source);
 	w->plan = calloc(1, sizeof(*w->plan) + sizeof(w->plan->ring[0]));
 	assert_non_null(w->plan);

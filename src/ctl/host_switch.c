@@ -229,7 +229,6 @@ int
 host_switch_change(struct host_switch *hs, const struct config *config, const struct config_switch *is, struct err *err)
 {
 	struct adapter_settings settings;
-	bool same;
 	int ret;
 
 	atomic_store_explicit(&hs->sw->ageing_s, is->ageing_s, memory_order_relaxed);
@@ -237,15 +236,12 @@ host_switch_change(struct host_switch *hs, const struct config *config, const st
 	if (hs->adapter == NULL)
 		return 0;
 	host_adapter_settings(&config->adapters[is->adapter], &settings);
-	same = memcmp(&hs->adapter_is, &config->adapters[is->adapter], sizeof(hs->adapter_is)) == 0;
-	hs->adapter_is = config->adapters[is->adapter];
-	if (same)
+	if (memcmp(&hs->adapter_is, &config->adapters[is->adapter], sizeof(hs->adapter_is)) == 0)
 		return 0;
-	ret = adapter_check(hs->adapter, &settings, err);
-	if (ret < 0)
-		return ret;
-	hs->adapter->settings = settings;
-	return adapter_replan(hs->adapter, err);
+	ret = adapter_set(hs->adapter, &settings, err);
+	if (ret == 0)
+		hs->adapter_is = config->adapters[is->adapter];
+	return ret;
 }
 
 static struct port *

@@ -8,11 +8,12 @@
 size_t
 vmq_usable(const struct config_adapter *is, unsigned *usable)
 {
-	struct adapter_settings settings = { .base = is->base_processor,
-					     .max_processors = is->max_processors,
-					     .max_processor = -1 };
+	struct adapter_settings settings;
 	size_t n;
 
+	adapter_settings_init(&settings);
+	settings.base = is->base_processor;
+	settings.max_processors = is->max_processors;
 	return vmq_processors(is->name, &settings, usable, &n, NULL) == 0 ? n : 0;
 }
 
@@ -22,7 +23,7 @@ vmq_used(const struct adapter *a)
 	unsigned n = 0;
 
 	for (unsigned i = 0; a != NULL && i < a->n_members; i++)
-		n += a->members[i]->ring != NULL;
+		n += a->members[i]->n_rings;
 	return n;
 }
 
@@ -37,16 +38,16 @@ processor_of(const struct queue *q)
 static json_t *
 default_row(const struct adapter *a, bool dynamic)
 {
-	return json_pack("{s:i, s:n, s:n, s:n, s:o, s:b}", "queue", (int)a->default_queue->id, "port", "mac", "vlan",
-			 "processor", processor_of(a->default_queue), "dynamic", dynamic);
+	return json_pack("{s:i, s:n, s:n, s:n, s:o, s:b}", "queue", (int)a->queue[0]->id, "port", "mac", "vlan",
+			 "processor", processor_of(a->queue[0]), "dynamic", dynamic);
 }
 
 static json_t *
-vm_row(const struct adapter_member *m, bool dynamic)
+vm_row(const struct adapter_member *m, unsigned i, bool dynamic)
 {
-	return json_pack("{s:i, s:s, s:o, s:o, s:o, s:b}", "queue", (int)m->queues[0]->id, "port", m->port, "mac",
+	return json_pack("{s:i, s:s, s:o, s:o, s:o, s:b}", "queue", (int)m->queues[i]->id, "port", m->port, "mac",
 			 json_mac(&m->mac), "vlan", m->vid == RXMAP_VID_ANY ? json_null() : json_integer(m->vid),
-			 "processor", processor_of(m->queues[0]), "dynamic", dynamic);
+			 "processor", processor_of(m->queues[i]), "dynamic", dynamic);
 }
 
 int
@@ -63,8 +64,8 @@ vmq_list(void *ctx, const json_t *params, json_t **result, struct err *err)
 			continue;
 		list_add(result, default_row(a, hs->adapter_is.dynamic));
 		for (unsigned k = 0; k < a->n_members; k++)
-			if (a->members[k]->ring != NULL)
-				list_add(result, vm_row(a->members[k], hs->adapter_is.dynamic));
+			for (unsigned j = 0; j < a->members[k]->n_rings; j++)
+				list_add(result, vm_row(a->members[k], j, hs->adapter_is.dynamic));
 	}
 	return result_done(result, err);
 }

@@ -1,12 +1,18 @@
 #ifndef NIC_ADAPTER_H
 #define NIC_ADAPTER_H
 /*
- * adapter.h - a NIC: its uplink, its front end, its default queue, and the VM queues that vports hold.
+ * adapter.h - a NIC: its uplink, its front end, the queues of its default vport, and the VM queues that vports hold.
  *
- * Every vport behind the adapter is a member: it has a queue pair (what its sender gives is taken there), and, while it
- * holds a VM queue, a receive ring of its own with a filter on its MAC and VLAN. A member without one gets its frames
- * through the default queue. Members' queue pairs stand on the processor of their VM queue, else on the base
- * processor, where the default queue stands. Which member gets what is decided in plan/vmq.c; here it is carried out.
+ * Every vport behind the adapter is a member: it has queue pairs (what its sender gives is taken there), and, while it holds VM queues,
+ * receive rings of its own, one for each of its first queue pairs, with a filter on its MAC and VLAN; several are hashed into by a
+ * table of the member's. A member without any gets its frames through the default vport's queues: one, or in mode rss several, hashed
+ * into likewise. Who gets what and where it stands is decided in plan/; here it is carried out.
+ *
+ *	mode	queues of the default vport	a member's VM queues		its queue pairs stand on
+ *	none	1, on the base			0				the base
+ *	vmq	1, on the base			0, 1, or with vRSS up to one	the processors of its VM queues; without
+ *						for each queue pair		one the base
+ *	rss	settings.queues			0				the base; several in turn on all
  *
  * Control thread only.
  */
@@ -18,6 +24,9 @@
 
 #define ADAPTER_MEMBERS_MAX 1024
 #define ADAPTER_VM_QUEUES_MAX 256
+#define ADAPTER_RX_QUEUES_MAX 256 /* of the default vport, in mode rss */
+#define ADAPTER_PAIRS_MAX \
+	16 /* queue pairs of a member: VmmqQueuePairs' default. More are served by the default queues only */
 
 /* Which offload has the adapter's queues: they are the same ones, so RSS and VMQ exclude each other. */
 enum adapter_mode { ADAPTER_MODE_NONE, ADAPTER_MODE_RSS, ADAPTER_MODE_VMQ };
@@ -42,7 +51,7 @@ struct adapter_settings {
 struct adapter_member {
 	char port[VPORT_NAME_MAX];
 	struct vport *vport;
-	struct queue **queues; /* the port's queue pairs; [0] takes what the filter accepts */
+	struct queue **queues; /* the port's queue pairs; the first n_rings of them take what the filter accepts */
 	unsigned n_queues;
 	struct mac mac;   /* zero: not known yet, no filter */
 	uint16_t vid;     /* RXMAP_VID_* */
@@ -54,8 +63,11 @@ struct adapter_member {
 		bool dynamic;         /* the balancer moves its queues, and folds the table */
 		bool exclude_primary; /* the first queue pair is left out of the table when there are others */
 	} vrss;
-	struct rxring *ring; /* NULL: by the default queue */
-	unsigned vm_queue;   /* 1 to queues while ring != NULL */
+	struct rxring *ring[ADAPTER_PAIRS_MAX]; /* each is a VM queue; ring i is the source of queue pair i */
+	unsigned n_rings;                       /* VM queues that it holds; 0: by the default queues */
+	unsigned vm_queue;                      /* their number, 1 to settings.queues, while n_rings > 0 */
+	unsigned in_table;                      /* how many of them the table leads to; 0: all. adapter_fold */
+	bool leaving;                           /* inside adapter_leave */
 };
 
 struct adapter {
@@ -65,10 +77,11 @@ struct adapter {
 	struct adapter_settings settings;
 	struct uplink uplink;
 	struct frontend frontend;
-	struct vport wire; /* the default vport: books of the external port */
-	struct queue *default_queue;
-	struct rxring *default_ring;
-	const struct rxplan *plan;
+	struct vport wire;                          /* the default vport: books of the external port */
+	struct queue *queue[ADAPTER_RX_QUEUES_MAX]; /* of the default vport; [0] is the default queue */
+	struct rxring *ring[ADAPTER_RX_QUEUES_MAX];
+	unsigned n_queues;
+	void *ingress; /* struct port that its frames enter */
 	struct adapter_member *members[ADAPTER_MEMBERS_MAX];
 	unsigned n_members;
 	uint64_t arrivals;
@@ -89,18 +102,40 @@ void adapter_free(struct adapter *a);
 int adapter_start(struct adapter *a, struct err *err);
 void adapter_stop(struct adapter *a);
 
-/* Joins or leaves; m is the caller's and stays until it has left. Both end with adapter_replan. */
+/* Joins or leaves; m is the caller's and stays until it has left. Both end with adapter_replan. A join that fails leaves all as it was. */
 int adapter_join(struct adapter *a, struct adapter_member *m, struct err *err);
 void adapter_leave(struct adapter *a, struct adapter_member *m);
 
-/* Gives a member the mac, vid and weight of next. It keeps the VM queue that it holds, whoever waits for one. 0 or -errno with err. Control. */
+/*
+ * Gives a member the mac, vid, weight and vrss of next, and n_queues, of which the caller has that many. It keeps the VM queues that it
+ * holds, as far as it still asks for them, whoever waits for one. 0; or -errno with err, and nothing has changed. Control.
+ */
 int adapter_change(struct adapter *a, struct adapter_member *m, const struct adapter_member *next, struct err *err);
 
-/* Checks s against the host (a base processor that does not exist). Returns 0 or -errno with err. */
+/*
+ * Folds a member's table to n of its VM queues (0: all; more than it holds: all), without losing frames or reordering flows; it stays so
+ * until the next call. The others it keeps, empty. 0; or -errno with err, and nothing has changed. Control.
+ */
+int adapter_fold(struct adapter *a, struct adapter_member *m, unsigned n, struct err *err);
+
+/* What a host begins with: no mode, Windows' defaults for RSS, the balancer's own (plan/balance.h). */
+void adapter_settings_init(struct adapter_settings *s);
+
+/* Checks s against the host (a base processor that does not exist). Returns 0 or -EINVAL with err. */
 int adapter_check(const struct adapter *a, const struct adapter_settings *s, struct err *err);
 
-/* Makes the queues and processors what settings and members ask for; moves flows without loss or reordering. */
-int adapter_replan(struct adapter *a, struct err *err);
+/*
+ * Makes s the settings and carries them out: mode, queues, processors, hash, tables, without losing frames or reordering flows. Returns
+ * 0; or -errno with err, and nothing has changed.
+ */
+int adapter_set(struct adapter *a, const struct adapter_settings *s, struct err *err);
+
+/*
+ * Makes the queues and processors what settings and members ask for; moves flows without loss or reordering. Queues that the balancer
+ * moved, or somebody by hand, stay where they are if that is a processor of theirs. fresh: the settings are new; queues that nobody
+ * moves are placed anew. Returns 0; or -errno with err, and nothing has changed.
+ */
+int adapter_replan(struct adapter *a, bool fresh, struct err *err);
 
 /* The processor of the default queue under the present settings. */
 unsigned adapter_base(const struct adapter *a);

@@ -92,8 +92,11 @@ close_all(void **state)
 static struct adapter *
 make(unsigned mtu, struct err *err)
 {
-	struct adapter_settings settings = { .mode = ADAPTER_MODE_VMQ, .queues = 4, .base = -1, .max_processor = -1 };
+	struct adapter_settings settings;
 
+	adapter_settings_init(&settings);
+	settings.mode = ADAPTER_MODE_VMQ;
+	settings.queues = 4;
 	*err = (struct err){ 0 };
 	return adapter_new("wire", UPLINK_TYPE_MEMIF, "/somewhere", mtu, &settings, 3, &ingress, err);
 }
@@ -109,13 +112,13 @@ its_frames_are_the_default_queues(void **state)
 	assert_string_equal(fake.options.arg, "/somewhere");
 	assert_int_equal(fake.options.mtu, 9000);
 	assert_int_equal(atomic_load(&a->uplink.mtu), 9000);
-	assert_ptr_equal(fake.options.queue, a->default_queue);
+	assert_ptr_equal(fake.options.queue, a->queue[0]);
 	assert_ptr_equal(fake.options.vport, &a->wire);
 	assert_ptr_equal(fake.options.ingress, &ingress);
 	assert_ptr_equal(uplink_sink(&a->uplink), &fake.sink);
 	assert_int_equal(adapter_start(a, &err), 0);
-	assert_int_equal(queue_processor(a->default_queue), adapter_base(a));
-	assert_true(hotset_has(&processors[adapter_base(a)]->hot, a->default_queue->id));
+	assert_int_equal(queue_processor(a->queue[0]), adapter_base(a));
+	assert_true(hotset_has(&processors[adapter_base(a)]->hot, a->queue[0]->id));
 	assert_false(a->frontend.threaded);
 	adapter_stop(a);
 	adapter_free(a);
@@ -139,7 +142,7 @@ members_have_no_vm_queues(void **state)
 	assert_int_equal(vport_init(&vport, "vm"), 0);
 	queue = queue_new(&vport, 0);
 	assert_int_equal(adapter_join(a, &member, &err), 0);
-	assert_null(member.ring);
+	assert_int_equal(member.n_rings, 0);
 	assert_int_equal(queue_processor(queue), adapter_base(a));
 	adapter_leave(a, &member);
 	queue_free(queue);

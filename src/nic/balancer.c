@@ -109,7 +109,7 @@ add_member(struct balancer *b, const struct adapter_member *m)
 {
 	int err = 0;
 
-	if (m->ring == NULL || m->n_queues == 0)
+	if (m->n_rings == 0 || m->n_queues == 0)
 		return 0;
 	if (!m->vrss.enabled || m->n_queues == 1)
 		return item_add(b, m->queues, m->n_queues);

@@ -30,7 +30,6 @@ static struct adapter *adapters[] = { &adapter };
 static struct adapter_member members[QUEUES];
 static struct vport vports[QUEUES];
 static struct queue *queues[QUEUES];
-static struct rxring some_ring; /* its address says that a member holds one */
 static _Atomic bool stop;
 static _Atomic unsigned swing;
 
@@ -95,7 +94,7 @@ make_host(void)
 		if (queues[i] == NULL || queue_move(queues[i], i % 3 ? i % (PROCESSORS / 2) : i % PROCESSORS) < 0)
 			fail("no memory");
 		members[i] = (struct adapter_member){
-			.vport = &vports[i], .queues = &queues[i], .n_queues = 1, .ring = &some_ring, .vm_queue = i + 1
+			.vport = &vports[i], .queues = &queues[i], .n_queues = 1, .n_rings = 1, .vm_queue = i + 1
 		};
 		adapter.members[i] = &members[i];
 	}

@@ -33,7 +33,6 @@ static struct numbers numbers[QUEUES];
 static struct queue *queues[QUEUES];
 static struct vport vports[QUEUES];
 static struct adapter_member members[QUEUES];
-static struct rxring some_ring; /* its address says that a member holds one */
 static struct adapter adapter;
 static struct adapter *adapters[] = { &adapter };
 static _Atomic bool stop;
@@ -125,7 +124,7 @@ open_rig(void)
 		queue_set_source(queues[i], QUEUE_FROM_SENDER, &numbers[i].source);
 		assert_int_equal(queue_move(queues[i], i % WORKERS), 0);
 		members[i] = (struct adapter_member){
-			.vport = &vports[i], .queues = &queues[i], .n_queues = 1, .ring = &some_ring, .vm_queue = i + 1
+			.vport = &vports[i], .queues = &queues[i], .n_queues = 1, .n_rings = 1, .vm_queue = i + 1
 		};
 		adapter.members[i] = &members[i];
 	}

@@ -24,7 +24,6 @@ static struct adapter *adapters[] = { &adapter };
 static struct adapter_member members[MEMBERS];
 static struct vport vports[MEMBERS];
 static struct queue *pairs[MEMBERS][PAIRS];
-static struct rxring some_ring;     /* its address says that a member holds one */
 static double load[MEMBERS][PAIRS]; /* percent of a processor; given without asking what else is there */
 static struct balancer *balancer;
 static uint64_t now_ns;
@@ -52,11 +51,9 @@ open_rig(unsigned n, unsigned pairs_each)
 			pairs[i][k] = queue_new(&vports[i], k);
 			assert_int_equal(queue_move(pairs[i][k], 0), 0);
 		}
-		members[i] = (struct adapter_member){ .vport = &vports[i],
-						      .queues = pairs[i],
-						      .n_queues = n_pairs,
-						      .ring = &some_ring,
-						      .vm_queue = i + 1 };
+		members[i] = (struct adapter_member){
+			.vport = &vports[i], .queues = pairs[i], .n_queues = n_pairs, .n_rings = 1, .vm_queue = i + 1
+		};
 		adapter.members[i] = &members[i];
 	}
 	adapter.n_members = MEMBERS;
@@ -221,7 +218,7 @@ queues_that_may_not_move_stay(void **state)
 				queue_pin(pairs[i][0], true);
 			members[i].vrss.enabled = row == 2;
 			if (row == 3)
-				members[i].ring = NULL;
+				members[i].n_rings = 0;
 		}
 		if (row == 4)
 			adapter.settings.mode = ADAPTER_MODE_NONE;

@@ -85,7 +85,6 @@ open_all(void **state)
 	queue = queue_new(&vport, 0);
 	ring = rxring_new("ring", queue, &vport, &ingress);
 	assert_non_null(ring);
-	atomic_store(&ring->open, true);
 	assert_int_equal(queue_set_source(queue, QUEUE_FROM_WIRE, &ring->source), 0);
 	assert_int_equal(queue_move(queue, 0), 0);
 	memset((void *)&direct, 0, sizeof(direct));
@@ -209,9 +208,9 @@ be_full(void)
 }
 
 static void
-be_closed(void)
+be_limited(void)
 {
-	atomic_store(&ring->open, false);
+	atomic_store(&ring->limit, 0); /* the frame is of a flow that has to wait for another ring */
 }
 
 static void
@@ -224,7 +223,7 @@ static void
 otherwise_it_is_the_workers(void **state)
 {
 	static void (*const rows[])(void) = { be_awake,   be_hot,  be_emulated, be_moved,
-					      be_nowhere, be_full, be_closed,   be_alone };
+					      be_nowhere, be_full, be_limited,  be_alone };
 
 	for (unsigned i = 0; i < LEN(rows); i++) {
 		fall_asleep();

@@ -103,13 +103,13 @@ put_ring(struct frontend *fe, const struct lane *lane, struct rxring *r, struct 
 unsigned
 frontend_poll(struct frontend *fe, const struct lane *lane)
 {
-	const struct rxplan *plan = atomic_load_explicit(&fe->plan, memory_order_acquire);
+	struct rxplan *plan = atomic_load_explicit(&fe->plan, memory_order_acquire);
 	int port = uplink_port(fe->uplink);
 	struct rte_mbuf *mbufs[BURST];
 	uint16_t slot[BURST];
 	unsigned n;
 
-	if (port == UPLINK_ABSENT || plan == NULL)
+	if (port == UPLINK_ABSENT || plan == NULL || !rxplan_is_ready(plan))
 		return 0;
 	n = rte_eth_rx_burst((uint16_t)port, 0, mbufs, BURST);
 	if (n == 0)
@@ -318,10 +318,10 @@ frontend_stop(struct frontend *fe)
 	stop_inline(fe);
 }
 
-const struct rxplan *
-frontend_set_plan(struct frontend *fe, const struct rxplan *plan)
+struct rxplan *
+frontend_set_plan(struct frontend *fe, struct rxplan *plan)
 {
-	const struct rxplan *old = atomic_exchange_explicit(&fe->plan, plan, memory_order_acq_rel);
+	struct rxplan *old = atomic_exchange_explicit(&fe->plan, plan, memory_order_acq_rel);
 
 	qsbr_synchronize();
 	return old;

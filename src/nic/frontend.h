@@ -10,22 +10,13 @@
 
 #include "nic/direct.h"
 #include "nic/lane.h"
-#include "nic/rxmap.h"
-#include "nic/rxring.h"
+#include "nic/rxplan.h"
 #include "nic/uplink.h"
-
-/* Which ring each slot of the receive map means; immutable, replaced as a whole. */
-struct rxplan {
-	struct rxmap *map;         /* its indirection entries are indexes into ring[] */
-	struct toeplitz *toeplitz; /* NULL when no vport spreads; owned by the adapter */
-	unsigned n_rings;
-	struct rxring *ring[]; /* [0]: the default queue's */
-};
 
 struct frontend {
 	struct uplink *uplink;
 	struct vport *wire; /* books of the frames that no queue had room for */
-	const struct rxplan *_Atomic plan;
+	struct rxplan *_Atomic plan;
 	struct lane lane; /* its own thread's; unused when polled inline */
 	pthread_t thread;
 	bool threaded;
@@ -55,8 +46,11 @@ int frontend_start(struct frontend *fe, struct uplink *uplink, struct vport *wir
 		   struct processor *inline_on);
 void frontend_stop(struct frontend *fe);
 
-/* Publishes the next plan and waits until the former one is not used any more; returns that. Control. */
-const struct rxplan *frontend_set_plan(struct frontend *fe, const struct rxplan *plan);
+/*
+ * Publishes the first plan, or none (NULL), and waits until the former one is not used any more; returns that. From one to the next:
+ * rxplan_switch. Control.
+ */
+struct rxplan *frontend_set_plan(struct frontend *fe, struct rxplan *plan);
 
 /* Looks at the uplink's descriptors again: it was opened or closed. Control. */
 void frontend_refresh(struct frontend *fe);

@@ -84,7 +84,6 @@ open_rig(enum uplink_type type, const char *arg, bool threaded)
 		rig.queue[i] = queue_new(&rig.vport[i], 0);
 		rig.ring[i] = rxring_new(name, rig.queue[i], &rig.vport[i], NULL);
 		assert_non_null(rig.ring[i]);
-		atomic_store(&rig.ring[i]->open, true);
 	}
 	rig.plan = make_plan();
 	assert_int_equal(frontend_start(&rig.fe, &rig.uplink, &rig.vport[0], TEST_LANES - 1,

@@ -24,17 +24,35 @@ view(struct pkt *pkt, struct iovec *seg, struct rte_mbuf *m)
 	pkt->n_segs = n;
 }
 
+/*
+ * How many frames the consumer may take. The ring's tail is read before the limit: who sees a frame beyond a fence sees the
+ * limit there, too. Partner: rxring_fence, whose store comes before the release of the tail in rxring_add. rte_ring_count would do but for
+ * ThreadSanitizer, which takes its plain loads for a data race.
+ */
+static unsigned
+takeable(const struct rxring *r)
+{
+	uint32_t taken = __atomic_load_n(&r->ring->cons.tail, __ATOMIC_ACQUIRE);
+	uint32_t n = __atomic_load_n(&r->ring->prod.tail, __ATOMIC_ACQUIRE) - taken;
+	uint64_t limit = atomic_load_explicit((_Atomic uint64_t *)(uintptr_t)&r->limit, memory_order_relaxed), left;
+
+	if (likely(limit == RXRING_NO_LIMIT))
+		return n;
+	left = limit - atomic_load_explicit((_Atomic uint64_t *)(uintptr_t)&r->done, memory_order_relaxed);
+	return left < n ? (unsigned)left : n;
+}
+
 static unsigned
 rxring_take(struct source *s, struct lane *lane)
 {
 	struct rxring *r = (struct rxring *)s;
 	struct burst *b = &lane->burst;
 	struct rte_mbuf *mbufs[PKT_BURST];
-	unsigned n, left;
+	unsigned n = takeable(r), left;
 
-	if (!atomic_load_explicit(&r->open, memory_order_acquire))
+	if (n == 0)
 		return 0;
-	n = rte_ring_sc_dequeue_burst(r->ring, (void **)mbufs, PKT_BURST, &left);
+	n = rte_ring_sc_dequeue_burst(r->ring, (void **)mbufs, RTE_MIN(n, (unsigned)PKT_BURST), &left);
 	s->waiting = n + left;
 	for (unsigned i = 0; i < n; i++) {
 		if (i + 2 < n)
@@ -60,20 +78,10 @@ rxring_give(struct source *s, struct lane *lane)
 			      memory_order_release);
 }
 
-/* As rte_ring_empty does, which ThreadSanitizer takes for a data race: others move both ends meanwhile. */
-static bool
-is_empty(const struct rte_ring *ring)
-{
-	return __atomic_load_n(&ring->prod.tail, __ATOMIC_RELAXED) ==
-	       __atomic_load_n(&ring->cons.tail, __ATOMIC_RELAXED);
-}
-
 static bool
 rxring_pending(struct source *s)
 {
-	struct rxring *r = (struct rxring *)s;
-
-	return atomic_load_explicit(&r->open, memory_order_acquire) && !is_empty(r->ring);
+	return takeable((struct rxring *)s) > 0;
 }
 
 static const struct source_ops rxring_ops = { .take = rxring_take, .give = rxring_give, .pending = rxring_pending };
@@ -95,6 +103,7 @@ rxring_new(const char *name, struct queue *queue, struct vport *vport, void *ing
 	r->source.slots = RXRING_SIZE - 1; /* rte_ring tells full from empty by a free one */
 	r->queue = queue;
 	r->vport = vport;
+	atomic_store(&r->limit, RXRING_NO_LIMIT);
 	return r;
 }
 
@@ -154,4 +163,27 @@ bool
 rxring_passed(const struct rxring *r, uint64_t position)
 {
 	return atomic_load_explicit((_Atomic uint64_t *)(uintptr_t)&r->done, memory_order_acquire) >= position;
+}
+
+bool
+rxring_passed_fence(const struct rxring *r)
+{
+	return rxring_passed(r, atomic_load_explicit((_Atomic uint64_t *)(uintptr_t)&r->fence, memory_order_relaxed));
+}
+
+void
+rxring_fence(struct rxring *r, bool limited)
+{
+	uint64_t at = rxring_position(r);
+
+	atomic_store_explicit(&r->fence, at, memory_order_relaxed);
+	if (limited)
+		atomic_store_explicit(&r->limit, at, memory_order_relaxed);
+}
+
+void
+rxring_lift(struct rxring *r)
+{
+	atomic_store_explicit(&r->limit, RXRING_NO_LIMIT, memory_order_release);
+	queue_kick(r->queue); /* what came in meanwhile */
 }

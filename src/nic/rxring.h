@@ -6,8 +6,8 @@
  * One producer (the adapter's front end), one consumer at a time (the owner of the queue). Frames in it are mbufs; they
  * are "in the NIC" and in no book until they are taken.
  *
- * A vport whose frames are to arrive by another ring (a VM queue assigned or taken away) may not overtake itself: the new
- * ring stays closed until the old one's consumer has passed the position where the front end stopped using it.
+ * A flow that is to arrive by another ring may not overtake itself: the new ring has a limit until the old one's consumer has
+ * passed the position where the front end stopped using it for that flow, its fence. rxplan.h has the whole of it.
  */
 #include <rte_mbuf.h>
 #include <rte_ring.h>
@@ -17,15 +17,24 @@
 
 #define RXRING_SIZE 1024 /* descriptors of a NIC's receive queue; holds 256 us at 4 Mpps. Our choice */
 
+#define RXRING_NO_LIMIT UINT64_MAX
+
 struct rxring {
-	struct source source; /* first: the source is the ring */
-	struct rte_ring *ring;
-	struct queue *queue;   /* whose processor is to be woken; set before the front end sees the ring */
-	struct vport *vport;   /* whose books a frame enters that finds the ring full */
-	_Atomic bool open;     /* control opens; the consumer takes nothing before */
-	counter interrupts;    /* written by: front end. Times that it woke the processor */
-	_Atomic uint64_t put;  /* written by: front end. Frames ever put in */
-	_Atomic uint64_t done; /* written by: consumer. Frames ever taken and delivered or dropped */
+	/* Written by: consumer. */
+	struct source source;  /* first: the source is the ring */
+	_Atomic uint64_t done; /* frames ever taken and delivered or dropped */
+
+	/* Seldom written. */
+	_Alignas(64) struct rte_ring *ring;
+	struct queue *queue;    /* whose processor is to be woken; set before the front end sees the ring */
+	struct vport *vport;    /* whose books a frame enters that finds the ring full */
+	_Atomic uint64_t fence; /* written by: who adopts a plan. Position at that moment */
+	_Atomic uint64_t
+		limit; /* the consumer takes nothing from this position on. The same; and control, who lifts it */
+
+	/* Written by: front end. */
+	_Alignas(64) _Atomic uint64_t put; /* frames ever put in */
+	counter interrupts;                /* times that it woke the processor */
 };
 
 /* Returns NULL without memory. name: unique, for DPDK's list. ingress: struct port that the frames enter. Control. */
@@ -42,6 +51,15 @@ unsigned rxring_add(struct rxring *r, struct rte_mbuf **mbufs, unsigned n);
 void rxring_kick(struct rxring *r);
 unsigned rxring_put(struct rxring *r, struct rte_mbuf **mbufs, unsigned n);
 
+/*
+ * Notes where r's producer is, and, `limited`, lets the consumer go no further than there until rxring_lift. Front end; or control while
+ * no front end can put a frame in.
+ */
+void rxring_fence(struct rxring *r, bool limited);
+
+/* Lifts the limit, and has the ring looked at. Control. */
+void rxring_lift(struct rxring *r);
+
 /* Frames in it, or taken and not delivered yet; at most, since the consumer goes on. Front end. */
 static inline unsigned
 rxring_held(const struct rxring *r)
@@ -50,7 +68,8 @@ rxring_held(const struct rxring *r)
 			  atomic_load_explicit((_Atomic uint64_t *)(uintptr_t)&r->done, memory_order_relaxed));
 }
 
-/* Position behind the last frame put in, and whether the consumer has passed one. Control. */
+/* Position behind the last frame put in, and whether the consumer has passed one; or the fence. Control. */
 uint64_t rxring_position(const struct rxring *r);
 bool rxring_passed(const struct rxring *r, uint64_t position);
+bool rxring_passed_fence(const struct rxring *r);
 #endif

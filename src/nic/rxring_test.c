@@ -1,4 +1,4 @@
-/* rxring_test.c - a receive ring: closed until it may speak, positions that tell when frames are done, counted losses. */
+/* rxring_test.c - a receive ring: no further than its limit, positions that tell when frames are done, counted losses. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -40,12 +40,11 @@ close_all(void **state)
 }
 
 static struct rxring *
-open_ring(bool open)
+open_ring(void)
 {
 	struct rxring *r = rxring_new("ring", queue, &vport, &ingress);
 
 	assert_non_null(r);
-	atomic_store(&r->open, open);
 	return r;
 }
 
@@ -87,30 +86,44 @@ pending(struct rxring *r)
 }
 
 static void
-a_closed_ring_gives_nothing_and_wakes_nobody_who_looks(void **state)
+nothing_behind_the_limit_is_taken_or_pending(void **state)
 {
-	struct rxring *r = open_ring(false);
+	struct rxring *r = open_ring();
+	struct hotset *hot = &processors[1]->hot;
 
 	assert_false(pending(r));
 	assert_int_equal(take(r), 0);
 	assert_int_equal(put(r, 0, 5), 5);
+	rxring_fence(r, true);
+	assert_false(rxring_passed_fence(r));
+	assert_int_equal(put(r, 5, 40), 40);
+	assert_true(pending(r));
+	assert_int_equal(take(r), 5); /* not a whole burst */
+	assert_int_equal(r->source.waiting, 45);
+	assert_false(rxring_passed_fence(r));
+	give(r);
+	assert_true(rxring_passed_fence(r));
 	assert_false(pending(r)); /* or its worker would never sleep */
 	assert_int_equal(take(r), 0);
-	atomic_store(&r->open, true);
+	hotset_clear(hot, queue->id);
+	rxring_lift(r);
+	assert_true(hotset_has(hot, queue->id)); /* what came in meanwhile is looked at */
 	assert_true(pending(r));
-	assert_int_equal(take(r), 5);
-	assert_false(pending(r));
+	assert_int_equal(take(r), PKT_BURST);
 	give(r);
-	atomic_store(&r->open, false);
-	assert_int_equal(put(r, 5, 1), 1);
-	assert_int_equal(take(r), 0);
+	rxring_fence(r, false); /* a position only */
+	assert_int_equal(put(r, 45, 1), 1);
+	assert_false(rxring_passed_fence(r));
+	assert_int_equal(take(r), 9);
+	give(r);
+	assert_true(rxring_passed_fence(r));
 	rxring_free(r, NULL);
 }
 
 static void
 frames_come_out_in_order_a_burst_at_a_time(void **state)
 {
-	struct rxring *r = open_ring(true);
+	struct rxring *r = open_ring();
 	struct burst *b = &processors[1]->lane.burst;
 	uint32_t next = 0, number;
 
@@ -134,7 +147,7 @@ frames_come_out_in_order_a_burst_at_a_time(void **state)
 static void
 a_position_has_passed_when_its_frames_were_given_back(void **state)
 {
-	struct rxring *r = open_ring(true);
+	struct rxring *r = open_ring();
 	uint64_t first, second;
 
 	assert_int_equal(rxring_position(r), 0);
@@ -163,7 +176,7 @@ a_position_has_passed_when_its_frames_were_given_back(void **state)
 static void
 a_full_ring_takes_what_has_room_and_no_more(void **state)
 {
-	struct rxring *r = open_ring(true);
+	struct rxring *r = open_ring();
 
 	assert_int_equal(put(r, 0, 1000), 1000);
 	assert_int_equal(put(r, 1000, 100), RXRING_SIZE - 1 - 1000);
@@ -180,11 +193,11 @@ static void
 a_ring_that_goes_tells_what_was_lost(void **state)
 {
 	unsigned before = rte_mempool_in_use_count(pool), lost = 77;
-	struct rxring *r = open_ring(false);
+	struct rxring *r = open_ring();
 
 	rxring_free(r, &lost);
 	assert_int_equal(lost, 0);
-	r = open_ring(true);
+	r = open_ring();
 	put(r, 0, 100);
 	take(r);
 	give(r);
@@ -199,7 +212,7 @@ a_ring_that_goes_tells_what_was_lost(void **state)
 static void
 only_a_cold_queue_of_a_sleeper_costs_an_interrupt(void **state)
 {
-	struct rxring *r = open_ring(true);
+	struct rxring *r = open_ring();
 	struct hotset *hot = &processors[1]->hot;
 	uint64_t count;
 
@@ -247,7 +260,7 @@ a_frame_from_a_wire_is_unchecked_unless_the_nic_checked_it(void **state)
 	static uint8_t frame[TESTFRAME_MAX];
 	struct testframe f = { .version = 4, .proto = 17, .payload = 100 };
 	struct testplace at = testframe_make(&f, frame);
-	struct rxring *r = open_ring(true);
+	struct rxring *r = open_ring();
 	struct burst *b = &processors[1]->lane.burst;
 
 	for (unsigned i = 0; i < RTE_DIM(rows); i++) {
@@ -270,7 +283,7 @@ static void
 nothing_of_an_earlier_packet_is_left(void **state)
 {
 	struct burst *b = &processors[1]->lane.burst;
-	struct rxring *r = open_ring(true);
+	struct rxring *r = open_ring();
 
 	for (unsigned i = 0; i < PKT_BURST; i++)
 		memset(&b->pkt[i], 0xff, sizeof(b->pkt[i]));
@@ -316,7 +329,7 @@ static void
 a_chain_is_shown_as_spans_within_their_bound(void **state)
 {
 	struct burst *b = &processors[1]->lane.burst;
-	struct rxring *r = open_ring(true);
+	struct rxring *r = open_ring();
 
 	for (unsigned parts = 1; parts <= BURST_SEGS + 4; parts++) {
 		struct rte_mbuf *m = chain_of(parts), *after = chain_of(1);
@@ -337,7 +350,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_closed_ring_gives_nothing_and_wakes_nobody_who_looks),
+		cmocka_unit_test(nothing_behind_the_limit_is_taken_or_pending),
 		cmocka_unit_test(frames_come_out_in_order_a_burst_at_a_time),
 		cmocka_unit_test(a_position_has_passed_when_its_frames_were_given_back),
 		cmocka_unit_test(a_full_ring_takes_what_has_room_and_no_more),

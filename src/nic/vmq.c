@@ -1,4 +1,4 @@
-/* vmq.c - from an adapter's members to plan/vmq.c's input and back; see vmq.h. */
+/* vmq.c - from an adapter's members to the input of plan/vmq.c and plan/rss.c, and back; see vmq.h. */
 #include "nic/vmq.h"
 
 #include <errno.h>
@@ -6,6 +6,29 @@
 #include <string.h>
 
 #include "plan/vmq.h"
+
+static int
+range_error(const char *adapter, const struct adapter_settings *settings, enum plan_range_error why, struct err *err)
+{
+	int ret = -EINVAL;
+
+	switch (why) {
+	case PLAN_RANGE_OK:
+		return 0;
+	case PLAN_RANGE_NO_BASE:
+		err_set(err, ret, "adapter '%s': base processor %d does not exist", adapter, settings->base);
+		err_hint(err, "the host has processors 0 to %u", n_processors - 1);
+		return ret;
+	case PLAN_RANGE_EMPTY:
+		return err_set(err, ret, "adapter '%s': the last processor, %d, lies below the base", adapter,
+			       settings->max_processor);
+	case PLAN_RANGE_SIBLING:
+		break;
+	}
+	err_set(err, ret, "adapter '%s': base processor %d is a hyper-thread sibling", adapter, settings->base);
+	err_hint(err, "queues use one processor of each core: name the lowest of it");
+	return ret;
+}
 
 int
 vmq_processors(const char *adapter, const struct adapter_settings *settings, unsigned *usable, size_t *n,
@@ -17,7 +40,7 @@ vmq_processors(const char *adapter, const struct adapter_settings *settings, uns
 		.most = settings->max_processors,
 	};
 	struct plan_cpu cpus[PROCESSORS_MAX];
-	int ret;
+	enum plan_range_error why;
 
 	for (unsigned i = 0; i < n_processors; i++) {
 		/* Emulated processors are hosts' processors in their own right, whatever core they borrow. */
@@ -25,23 +48,11 @@ vmq_processors(const char *adapter, const struct adapter_settings *settings, uns
 
 		cpus[i] = (struct plan_cpu){ i, core, processors[i]->numa };
 	}
-	switch (plan_vmq_range(cpus, n_processors, &range, usable, n)) {
-	case PLAN_RANGE_OK:
-		return 0;
-	case PLAN_RANGE_NO_BASE:
-		ret = err_set(err, -EINVAL, "adapter '%s': base processor %d does not exist", adapter, settings->base);
-		err_hint(err, "the host has processors 0 to %u", n_processors - 1);
-		return ret;
-	case PLAN_RANGE_EMPTY:
-		return err_set(err, -EINVAL, "adapter '%s': the last processor, %d, lies below the base", adapter,
-			       settings->max_processor);
-	case PLAN_RANGE_SIBLING:
-		break;
-	}
-	ret = err_set(err, -EINVAL, "adapter '%s': base processor %d is a hyper-thread sibling", adapter,
-		      settings->base);
-	err_hint(err, "VM queues use one processor of each core: name the lowest of it");
-	return ret;
+	if (settings->mode == ADAPTER_MODE_RSS)
+		why = plan_rss_processors(cpus, n_processors, &range, settings->rss.profile, usable, n);
+	else
+		why = plan_vmq_range(cpus, n_processors, &range, usable, n);
+	return range_error(adapter, settings, why, err);
 }
 
 int
@@ -55,75 +66,133 @@ vmq_base(const char *adapter, const struct adapter_settings *settings, unsigned 
 	return ret;
 }
 
-static int
-outcome_alloc(struct vmq_outcome *out, unsigned n)
+/* ---- what a decision looks at ---- */
+
+struct view {
+	const struct adapter *a;
+	struct plan_vmq_pool pool;
+	unsigned usable[PROCESSORS_MAX];
+};
+
+static bool
+is_usable(const struct view *v, unsigned processor)
 {
-	memset(out, 0, sizeof(*out));
-	out->lost = calloc(n + 1, sizeof(struct adapter_member *));
-	out->gained = calloc(n + 1, sizeof(*out->gained));
-	out->stay = calloc(n + 1, sizeof(*out->stay));
-	if (out->lost != NULL && out->gained != NULL && out->stay != NULL)
-		return 0;
-	vmq_outcome_free(out);
-	return -ENOMEM;
+	for (size_t i = 0; i < v->pool.n_usable; i++)
+		if (v->usable[i] == processor)
+			return true;
+	return false;
+}
+
+/* VM queues to hand out; a medium's frames are where they belong. */
+static unsigned
+vm_queues(const struct adapter *a)
+{
+	return a->settings.mode == ADAPTER_MODE_VMQ && !uplink_is_medium(&a->uplink) && !a->stopped ? a->settings.queues
+												    : 0;
+}
+
+/* ---- the default vport ---- */
+
+static void
+place_queues(const struct view *v, bool fresh, struct vmq_outcome *out)
+{
+	const struct adapter *a = v->a;
+	const struct adapter_settings *s = &a->settings;
+	bool spreads = s->mode == ADAPTER_MODE_RSS && !uplink_is_medium(&a->uplink) && !a->stopped;
+	bool stay = !fresh || plan_rss_is_dynamic(s->rss.profile);
+
+	out->n_queues = spreads ? s->queues : 1;
+	plan_rss_place(s->rss.profile, v->usable, v->pool.n_usable, out->processor, out->n_queues);
+	if (!spreads) {
+		out->processor[0] = v->usable[0];
+		return;
+	}
+	for (unsigned i = 0; i < out->n_queues && i < a->n_queues && stay; i++)
+		if (is_usable(v, queue_processor(a->queue[i])))
+			out->processor[i] = queue_processor(a->queue[i]);
+}
+
+/* ---- members ---- */
+
+static void
+ask(const struct adapter_member *m, struct plan_vmq_vport *out)
+{
+	bool spreads = m->vrss.enabled && m->n_queues > 1;
+
+	out->weight = mac_is_zero(&m->mac) || m->leaving ? 0 : m->weight;
+	out->asked = spreads ? RTE_MIN(m->n_queues, (unsigned)ADAPTER_PAIRS_MAX) : 1;
+	out->exclude_primary = spreads && m->vrss.exclude_primary;
+	out->granted = m->n_rings;
+	out->queue = m->n_rings > 0 ? (int)m->vm_queue : PLAN_NONE;
+	out->processor = m->n_rings > 0 ? (int)queue_processor(m->queues[0]) : PLAN_NONE;
+}
+
+/* A VM queue's place: where it is, if it is one already; else at home for the balancer to move, or where it stays. */
+static unsigned
+place_pair(const struct view *v, const struct adapter_member *m, const struct plan_vmq_vport *answer, unsigned i)
+{
+	unsigned now = i < m->n_rings ? queue_processor(m->queues[i]) : PROCESSOR_NONE;
+
+	if (i > 0 && is_usable(v, now))
+		return now;
+	if (i > 0 && v->pool.dynamic && m->vrss.dynamic)
+		return v->usable[0];
+	return plan_vmq_pair(&v->pool, (unsigned)answer->processor, i, answer->exclude_primary);
+}
+
+static void
+place_member(const struct view *v, const struct adapter_member *m, const struct plan_vmq_vport *answer,
+	     struct vmq_share *out)
+{
+	bool spreads = v->a->settings.mode == ADAPTER_MODE_RSS && m->n_queues > 1;
+
+	out->n_rings = answer->granted;
+	out->vm_queue = answer->granted > 0 ? (unsigned)answer->queue : 0;
+	for (unsigned i = 0; i < m->n_queues && i < ADAPTER_PAIRS_MAX; i++) {
+		if (i < out->n_rings)
+			out->processor[i] = place_pair(v, m, answer, i);
+		else if (out->n_rings > 0) /* what it sends is its receiving processors' to forward */
+			out->processor[i] = out->processor[i % out->n_rings];
+		else
+			out->processor[i] = v->usable[spreads ? i % v->pool.n_usable : 0];
+	}
 }
 
 void
 vmq_outcome_free(struct vmq_outcome *out)
 {
-	free(out->lost);
-	free(out->gained);
-	free(out->stay);
-	memset(out, 0, sizeof(*out));
-}
-
-/* Sorts one member's answer into what changes. */
-static void
-sort_in(struct vmq_outcome *out, struct adapter_member *m, const struct plan_vmq_vport *answer)
-{
-	struct vmq_change change = { m, (unsigned)answer->queue, (unsigned)answer->processor };
-
-	if (answer->queue == PLAN_NONE) {
-		if (m->ring != NULL)
-			out->lost[out->n_lost++] = m;
-	} else if (m->ring == NULL) {
-		out->gained[out->n_gained++] = change;
-	} else {
-		out->stay[out->n_stay++] = change;
-	}
+	free(out->share);
+	out->share = NULL;
 }
 
 int
-vmq_decide(const struct adapter *a, struct vmq_outcome *out, struct err *err)
+vmq_decide(const struct adapter *a, bool fresh, struct vmq_outcome *out, struct err *err)
 {
 	struct plan_vmq_vport *vports = calloc(a->n_members + 1, sizeof(*vports));
-	unsigned usable[PROCESSORS_MAX];
-	size_t n_usable;
-	int ret = vports != NULL ? outcome_alloc(out, a->n_members) : -ENOMEM;
+	struct view v = { .a = a };
+	int ret;
 
+	memset(out, 0, sizeof(*out));
+	out->share = calloc(a->n_members + 1, sizeof(*out->share));
+	ret = vports != NULL && out->share != NULL ? 0 : -ENOMEM;
+	if (ret < 0)
+		err_set(err, ret, "adapter '%s': no memory for its queues", a->name);
+	else
+		ret = vmq_processors(a->name, &a->settings, v.usable, &v.pool.n_usable, err);
 	if (ret < 0) {
 		free(vports);
-		return err_set(err, ret, "adapter '%s': no memory for VM queues", a->name);
-	}
-	ret = vmq_processors(a->name, &a->settings, usable, &n_usable, err);
-	if (ret < 0) {
 		vmq_outcome_free(out);
-		free(vports);
 		return ret;
 	}
-	out->base = usable[0];
-	for (unsigned i = 0; i < a->n_members; i++) {
-		const struct adapter_member *m = a->members[i];
-
-		vports[i].weight = mac_is_zero(&m->mac) ? 0 : m->weight;
-		vports[i].queue = m->ring != NULL ? (int)m->vm_queue : PLAN_NONE;
-		vports[i].processor = m->ring != NULL ? (int)queue_processor(m->queues[0]) : PLAN_NONE;
-	}
-	plan_vmq_assign(vports, a->n_members,
-			a->settings.mode == ADAPTER_MODE_VMQ && !uplink_is_medium(&a->uplink) ? a->settings.queues : 0,
-			usable, n_usable);
+	v.pool.usable = v.usable;
+	v.pool.queues = vm_queues(a);
+	v.pool.dynamic = a->settings.dynamic;
+	place_queues(&v, fresh, out);
 	for (unsigned i = 0; i < a->n_members; i++)
-		sort_in(out, a->members[i], &vports[i]);
+		ask(a->members[i], &vports[i]);
+	plan_vmq_assign(vports, a->n_members, &v.pool);
+	for (unsigned i = 0; i < a->n_members; i++)
+		place_member(&v, a->members[i], &vports[i], &out->share[i]);
 	free(vports);
 	return 0;
 }

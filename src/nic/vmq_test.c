@@ -11,13 +11,13 @@
 #include "nic/vmq.h"
 
 #define MEMBERS 4
+#define PAIRS 4
 
 /* An adapter with MEMBERS members that have a MAC and weight 100, no queue, on a host with four processors. */
 static struct adapter *adapter;
 static struct adapter_member members[MEMBERS];
-static struct queue *queues[MEMBERS];
+static struct queue *queues[MEMBERS][PAIRS];
 static struct vport vports[MEMBERS];
-static struct rxring some_ring; /* its address says that a member holds one */
 
 static int
 open_adapter(void **state)
@@ -28,16 +28,19 @@ open_adapter(void **state)
 	memset((void *)&a, 0, sizeof(a));
 	adapter = &a;
 	strcpy(adapter->name, "up");
-	adapter->settings =
-		(struct adapter_settings){ .mode = ADAPTER_MODE_VMQ, .queues = 2, .base = -1, .max_processor = -1 };
+	adapter_settings_init(&adapter->settings);
+	adapter->settings.mode = ADAPTER_MODE_VMQ;
+	adapter->settings.queues = 2;
 	for (unsigned i = 0; i < MEMBERS; i++) {
-		queues[i] = queue_new(&vports[i], 0);
-		members[i] = (struct adapter_member){ .queues = &queues[i],
+		for (unsigned k = 0; k < PAIRS; k++) {
+			queues[i][k] = queue_new(&vports[i], k);
+			queue_move(queues[i][k], 0);
+		}
+		members[i] = (struct adapter_member){ .queues = queues[i],
 						      .n_queues = 1,
 						      .vport = &vports[i],
 						      .mac = { { 2, 0, 0, 0, 0, (uint8_t)(i + 1) } },
 						      .weight = 100 };
-		queue_move(queues[i], 0);
 		adapter->members[i] = &members[i];
 	}
 	adapter->n_members = MEMBERS;
@@ -48,7 +51,8 @@ static int
 close_adapter(void **state)
 {
 	for (unsigned i = 0; i < MEMBERS; i++)
-		queue_free(queues[i]);
+		for (unsigned k = 0; k < PAIRS; k++)
+			queue_free(queues[i][k]);
 	test_processors_close();
 	return 0;
 }
@@ -56,20 +60,34 @@ close_adapter(void **state)
 static void
 hold(unsigned i, unsigned vm_queue, unsigned processor)
 {
-	members[i].ring = &some_ring;
+	members[i].n_rings = 1;
 	members[i].vm_queue = vm_queue;
-	assert_int_equal(queue_move(queues[i], processor), 0);
+	assert_int_equal(queue_move(queues[i][0], processor), 0);
+}
+
+static struct vmq_outcome
+decide_anew(bool fresh)
+{
+	struct vmq_outcome out;
+	struct err err = { 0 };
+
+	if (vmq_decide(adapter, fresh, &out, &err) < 0)
+		fail_msg("%s", err.msg);
+	return out;
 }
 
 static struct vmq_outcome
 decide(void)
 {
-	struct vmq_outcome out;
-	struct err err = { 0 };
+	return decide_anew(false);
+}
 
-	if (vmq_decide(adapter, &out, &err) < 0)
-		fail_msg("%s", err.msg);
-	return out;
+static void
+expect(const struct vmq_outcome *out, unsigned member, unsigned n_rings, unsigned vm_queue, unsigned processor)
+{
+	assert_int_equal(out->share[member].n_rings, n_rings);
+	assert_int_equal(out->share[member].vm_queue, vm_queue);
+	assert_int_equal(out->share[member].processor[0], processor);
 }
 
 /* More than two processors: core 0 is spared (plan/vmq.h), so 1 is the base; two queues go to the first two members. */
@@ -78,16 +96,13 @@ queues_are_gained_first_come_first_served(void **state)
 {
 	struct vmq_outcome out = decide();
 
-	assert_int_equal(out.base, 1);
-	assert_int_equal(out.n_gained, 2);
-	assert_int_equal(out.n_lost + out.n_stay, 0);
-	assert_ptr_equal(out.gained[0].member, &members[0]);
-	assert_ptr_equal(out.gained[1].member, &members[1]);
-	assert_int_equal(out.gained[0].vm_queue, 1);
-	assert_int_equal(out.gained[1].vm_queue, 2);
+	assert_int_equal(out.n_queues, 1);
+	assert_int_equal(out.processor[0], 1);
 	/* The base has the default queue already. */
-	assert_int_equal(out.gained[0].processor, 2);
-	assert_int_equal(out.gained[1].processor, 3);
+	expect(&out, 0, 1, 1, 2);
+	expect(&out, 1, 1, 2, 3);
+	expect(&out, 2, 0, 0, 1);
+	expect(&out, 3, 0, 0, 1);
 	vmq_outcome_free(&out);
 }
 
@@ -98,15 +113,14 @@ holders_stay_where_they_stand(void **state)
 
 	hold(2, 2, 3);
 	out = decide();
-	assert_int_equal(out.n_stay, 1);
-	assert_ptr_equal(out.stay[0].member, &members[2]);
-	assert_int_equal(out.stay[0].vm_queue, 2);
-	assert_int_equal(out.stay[0].processor, 3);
-	assert_int_equal(out.n_gained, 1);
-	assert_ptr_equal(out.gained[0].member, &members[0]);
-	assert_int_equal(out.gained[0].vm_queue, 1);
-	assert_int_equal(out.gained[0].processor, 2);
-	assert_int_equal(out.n_lost, 0);
+	expect(&out, 2, 1, 2, 3);
+	expect(&out, 0, 1, 1, 2);
+	expect(&out, 1, 0, 0, 1);
+	vmq_outcome_free(&out);
+	adapter->settings.dynamic = true; /* what is new begins at home */
+	out = decide();
+	expect(&out, 2, 1, 2, 3);
+	expect(&out, 0, 1, 1, 1);
 	vmq_outcome_free(&out);
 }
 
@@ -116,31 +130,32 @@ what_takes_a_queue_away(void **state)
 	static const struct {
 		const char *why;
 		unsigned weight, queues;
-		bool vmq, has_mac;
+		enum adapter_mode mode;
+		bool has_mac, leaving, stopped;
 	} rows[] = {
-		{ "weight 0", 0, 2, true, true },
-		{ "VMQ off", 100, 2, false, true },
-		{ "no queues", 100, 0, true, true },
-		{ "its address is not known any more", 100, 2, true, false },
+		{ "weight 0", 0, 2, ADAPTER_MODE_VMQ, true },
+		{ "VMQ off", 100, 2, ADAPTER_MODE_NONE, true },
+		{ "RSS on", 100, 2, ADAPTER_MODE_RSS, true },
+		{ "no queues", 100, 0, ADAPTER_MODE_VMQ, true },
+		{ "its address is not known any more", 100, 2, ADAPTER_MODE_VMQ, false },
+		{ "it leaves", 100, 2, ADAPTER_MODE_VMQ, true, .leaving = true },
+		{ "the adapter stops", 100, 2, ADAPTER_MODE_VMQ, true, .stopped = true },
 	};
 
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct vmq_outcome out;
-		bool lost = false;
 
-		for (unsigned k = 0; k < MEMBERS; k++)
-			members[k].ring = NULL;
 		hold(3, 1, 2);
 		members[3].weight = rows[i].weight;
 		members[3].mac.byte[0] = rows[i].has_mac ? 2 : 0;
 		members[3].mac.byte[5] = rows[i].has_mac ? 4 : 0;
+		members[3].leaving = rows[i].leaving;
+		adapter->stopped = rows[i].stopped;
 		adapter->settings.queues = rows[i].queues;
-		adapter->settings.mode = rows[i].vmq ? ADAPTER_MODE_VMQ : ADAPTER_MODE_NONE;
+		adapter->settings.mode = rows[i].mode;
 		out = decide();
-		for (unsigned k = 0; k < out.n_lost; k++)
-			lost |= out.lost[k] == &members[3];
-		if (!lost || out.n_lost != 1)
-			fail_msg("%s: it was not taken away", rows[i].why);
+		print_message("%s\n", rows[i].why);
+		expect(&out, 3, 0, 0, 1);
 		vmq_outcome_free(&out);
 	}
 }
@@ -155,24 +170,142 @@ a_range_of_one_processor_holds_everything(void **state)
 	adapter->settings.queues = 4;
 	hold(0, 1, 2);
 	out = decide();
-	assert_int_equal(out.base, 3);
-	assert_int_equal(out.n_stay, 1);
-	assert_int_equal(out.stay[0].processor, 3); /* 2 is not usable any more */
-	assert_int_equal(out.n_gained, 3);
-	for (unsigned i = 0; i < out.n_gained; i++)
-		assert_int_equal(out.gained[i].processor, 3);
+	assert_int_equal(out.processor[0], 3);
+	for (unsigned i = 0; i < MEMBERS; i++)
+		expect(&out, i, 1, i + 1, 3); /* 2 is not usable any more */
 	vmq_outcome_free(&out);
 }
 
 static void
-a_base_that_does_not_exist_is_refused_with_a_sentence(void **state)
+expect_places(const struct vmq_outcome *out, unsigned member, const unsigned *place, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		assert_int_equal(out->share[member].processor[i], place[i]);
+}
+
+/* windows-semantics, 3.6: 16 requested, 4 granted. Usable are 1, 2, 3; the default queue is on 1. */
+static void
+a_port_with_vrss_gets_a_queue_for_each_pair_as_far_as_they_go(void **state)
+{
+	struct vmq_outcome out;
+
+	adapter->settings.queues = 5;
+	for (unsigned i = 0; i < 2; i++) {
+		members[i].n_queues = PAIRS;
+		members[i].vrss.enabled = true;
+	}
+	out = decide();
+	expect(&out, 0, 4, 1, 2);
+	expect_places(&out, 0, (unsigned[]){ 2, 3, 1, 2 }, 4);
+	/* The second gets one: there are 2 on 1, 2 on 2, 1 on 3. All that it sends is that one's processor's. */
+	expect(&out, 1, 1, 2, 3);
+	expect_places(&out, 1, (unsigned[]){ 3, 3, 3, 3 }, 4);
+	expect(&out, 2, 0, 0, 1);
+	vmq_outcome_free(&out);
+	members[0].vrss.exclude_primary = true;
+	out = decide();
+	expect_places(&out, 0, (unsigned[]){ 2, 3, 1, 3 }, 4);
+	vmq_outcome_free(&out);
+	members[0].vrss.enabled = false; /* several pairs without vRSS: one queue, on whose processor they all stand */
+	out = decide();
+	expect(&out, 0, 1, 1, 2);
+	expect_places(&out, 0, (unsigned[]){ 2, 2, 2, 2 }, 4);
+	expect(&out, 1, 4, 2, 3); /* and the second all that it asks for */
+	vmq_outcome_free(&out);
+}
+
+static void
+dynamic_vrss_begins_at_home_and_stays_where_the_balancer_put_it(void **state)
+{
+	struct vmq_outcome out;
+
+	adapter->settings.queues = 8;
+	adapter->settings.dynamic = true;
+	members[0].n_queues = PAIRS;
+	members[0].vrss.enabled = members[0].vrss.dynamic = true;
+	out = decide();
+	expect_places(&out, 0, (unsigned[]){ 1, 1, 1, 1 }, 4);
+	vmq_outcome_free(&out);
+	members[0].n_rings = 3;
+	members[0].vm_queue = 1;
+	queue_move(queues[0][0], 3);
+	queue_move(queues[0][1], 2);
+	queue_move(queues[0][2], 0); /* not one of the adapter's */
+	out = decide();
+	expect_places(&out, 0, (unsigned[]){ 3, 2, 1, 1 }, 4);
+	vmq_outcome_free(&out);
+	members[0].vrss.dynamic = false; /* the first one is VMQ's; the others follow it and stay */
+	out = decide();
+	expect_places(&out, 0, (unsigned[]){ 3, 2, 2, 3 }, 4);
+	vmq_outcome_free(&out);
+}
+
+static void
+rss_has_the_queues_of_the_default_vport(void **state)
+{
+	struct vmq_outcome out;
+
+	adapter->settings.mode = ADAPTER_MODE_RSS;
+	adapter->settings.queues = 5;
+	members[1].n_queues = PAIRS;
+	members[1].vrss.enabled = true;
+	out = decide();
+	assert_int_equal(out.n_queues, 5);
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(out.processor[i], 1 + i % 3);
+	expect(&out, 0, 0, 0, 1);
+	expect(&out, 1, 0, 0, 1);
+	expect_places(&out, 1, (unsigned[]){ 1, 2, 3, 1 }, 4);
+	vmq_outcome_free(&out);
+	adapter->settings.rss.profile = PLAN_RSS_CLOSEST; /* dynamic: all at home */
+	out = decide();
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(out.processor[i], 1);
+	vmq_outcome_free(&out);
+}
+
+static void
+receive_queues_stay_unless_the_settings_are_new(void **state)
+{
+	static const struct {
+		enum plan_rss_profile profile;
+		bool fresh;
+		unsigned place[3];
+	} rows[] = {
+		{ PLAN_RSS_NUMA_STATIC, true, { 1, 2, 3 } },
+		{ PLAN_RSS_NUMA_STATIC, false, { 3, 3, 3 } }, /* 0 is not one of the adapter's */
+		{ PLAN_RSS_CONSERVATIVE, true, { 3, 3, 1 } },
+		{ PLAN_RSS_CONSERVATIVE, false, { 3, 3, 1 } },
+	};
+
+	adapter->settings.mode = ADAPTER_MODE_RSS;
+	adapter->settings.queues = 3;
+	for (unsigned i = 0; i < 3; i++)
+		adapter->queue[i] = queues[3][i];
+	adapter->n_queues = 3;
+	queue_move(queues[3][0], 3);
+	queue_move(queues[3][1], 3);
+	queue_move(queues[3][2], 0);
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct vmq_outcome out;
+
+		adapter->settings.rss.profile = rows[i].profile;
+		out = decide_anew(rows[i].fresh);
+		for (unsigned k = 0; k < 3; k++)
+			assert_int_equal(out.processor[k], rows[i].place[k]);
+		vmq_outcome_free(&out);
+	}
+}
+
+static void
+settings_that_do_not_fit_the_host_are_refused_with_a_sentence(void **state)
 {
 	struct vmq_outcome out;
 	struct err err = { 0 };
 	unsigned base = 77;
 
 	adapter->settings.base = 4;
-	assert_int_equal(vmq_decide(adapter, &out, &err), -EINVAL);
+	assert_int_equal(vmq_decide(adapter, false, &out, &err), -EINVAL);
 	assert_string_equal(err.msg, "adapter 'up': base processor 4 does not exist");
 	assert_string_equal(err.hint, "the host has processors 0 to 3");
 	assert_int_equal(vmq_base("up", &adapter->settings, &base, NULL), -EINVAL);
@@ -180,6 +313,9 @@ a_base_that_does_not_exist_is_refused_with_a_sentence(void **state)
 	adapter->settings.base = 3;
 	assert_int_equal(vmq_base("up", &adapter->settings, &base, NULL), 0);
 	assert_int_equal(base, 3);
+	adapter->settings.max_processor = 2;
+	assert_int_equal(vmq_base("up", &adapter->settings, &base, &err), -EINVAL);
+	assert_string_equal(err.msg, "adapter 'up': the last processor, 2, lies below the base");
 }
 
 /* Two processors on one core: VM queues take one of each core. Emulated ones are processors in their own right. */
@@ -216,7 +352,11 @@ main(void)
 		TEST(holders_stay_where_they_stand),
 		TEST(what_takes_a_queue_away),
 		TEST(a_range_of_one_processor_holds_everything),
-		TEST(a_base_that_does_not_exist_is_refused_with_a_sentence),
+		TEST(a_port_with_vrss_gets_a_queue_for_each_pair_as_far_as_they_go),
+		TEST(dynamic_vrss_begins_at_home_and_stays_where_the_balancer_put_it),
+		TEST(rss_has_the_queues_of_the_default_vport),
+		TEST(receive_queues_stay_unless_the_settings_are_new),
+		TEST(settings_that_do_not_fit_the_host_are_refused_with_a_sentence),
 		TEST(siblings_are_skipped_unless_they_are_emulated),
 	};
 
