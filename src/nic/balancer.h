@@ -14,7 +14,7 @@
  * and all queues of an adapter that is not dynamic.
  *
  * Cost: a thousand queues are read in some tens of microseconds. Whatever a run costs, the next one comes no sooner than 200 times as long
- * after it: half a percent of a processor is never exceeded; and while no queue has work, every 100 ms is enough.
+ * after it: half a percent of a processor is never exceeded; and while no queue has work, every 50 ms is enough.
  *
  * Control thread only.
  */
