@@ -2,7 +2,8 @@
  * ringpath.c - what the switch's own path costs a frame: from a guest's transmit ring through the switch into a guest's receive
  * ring, all in this process, so that nothing but the path is counted.
  *
- * With one worker A sends to Z. With several each has a sender of its own, and all write to Z's one ring ("incast"). Guests are
+ * With one worker A sends to Z. With several each has a sender of its own, and all write to Z's one ring ("incast"), or, with
+ * --apart, each to a receiver of its own: what they share then is the switch. Guests are
  * played by tables that are filled once: what a driver does between bursts is not timed, and its cache lines are the same
  * core's. One line of JSON: cycles of the time-stamp counter for each frame, median, least and most of the rounds.
  */
@@ -54,8 +55,9 @@ struct job {
 };
 
 static unsigned size = 64, n_workers = 1, rounds = 7;
+static bool apart; /* a receiver for each worker */
 static pthread_barrier_t barrier;
-static struct player players[WORKERS_MAX + 1];
+static struct player players[2 * WORKERS_MAX]; /* senders, then receivers */
 static struct job jobs[WORKERS_MAX];
 
 static struct mac
@@ -136,11 +138,18 @@ start_ring(struct player *p, struct vring *r)
 		fail("ring refused");
 }
 
-static void
-make_player(struct player *p, unsigned i, struct vswitch *sw, bool receiver)
+static unsigned
+receiver_of(unsigned worker)
 {
+	return WORKERS_MAX + (apart ? worker : 0);
+}
+
+static void
+make_player(unsigned i, struct vswitch *sw, bool receiver)
+{
+	struct player *p = &players[i];
 	struct port_conf conf = { .mac = address(i), .spoof_check = true, .vlan = PORT_UNTAGGED };
-	struct mac to = address(WORKERS_MAX);
+	struct mac to = address(receiver_of(i));
 	static struct spread spread = { .n_entries = 1 };
 	char name[8];
 
@@ -239,8 +248,9 @@ report(void)
 			mean[i] += jobs[k].cycles[i] / n_workers;
 	}
 	qsort(mean, rounds, sizeof(mean[0]), compare);
-	printf("{\"size\": %u, \"workers\": %u, \"cycles\": %.1f, \"low\": %.1f, \"high\": %.1f, \"rounds\": %u}\n",
-	       size, n_workers, mean[rounds / 2], mean[0], mean[rounds - 1], rounds);
+	printf("{\"size\": %u, \"workers\": %u, \"apart\": %s, \"cycles\": %.1f, \"low\": %.1f, \"high\": %.1f, "
+	       "\"rounds\": %u}\n",
+	       size, n_workers, apart ? "true" : "false", mean[rounds / 2], mean[0], mean[rounds - 1], rounds);
 }
 
 static unsigned
@@ -263,6 +273,7 @@ parse(int argc, char **argv)
 		{ "size", required_argument, NULL, 's' },
 		{ "workers", required_argument, NULL, 'w' },
 		{ "rounds", required_argument, NULL, 'r' },
+		{ "apart", no_argument, NULL, 'a' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -278,8 +289,11 @@ parse(int argc, char **argv)
 		case 'r':
 			rounds = number(optarg, 1, ROUNDS_MAX);
 			break;
+		case 'a':
+			apart = true;
+			break;
 		default:
-			fputs("usage: ringpath [--size BYTES] [--workers N] [--rounds N]\n", stderr);
+			fputs("usage: ringpath [--size BYTES] [--workers N] [--rounds N] [--apart]\n", stderr);
 			exit(2);
 		}
 	}
@@ -302,12 +316,13 @@ main(int argc, char **argv)
 	sw = switch_new("ringpath", SWITCH_KIND_PRIVATE, 8192, 300);
 	if (sw == NULL)
 		fail("no switch");
-	make_player(&players[WORKERS_MAX], WORKERS_MAX, sw, true);
+	for (unsigned i = 0; i < (apart ? n_workers : 1); i++)
+		make_player(WORKERS_MAX + i, sw, true);
 	pthread_barrier_init(&barrier, NULL, n_workers);
 	for (unsigned i = 0; i < n_workers; i++) {
-		make_player(&players[i], i, sw, false);
+		make_player(i, sw, false);
 		jobs[i].from = &players[i];
-		jobs[i].to = &players[WORKERS_MAX];
+		jobs[i].to = &players[receiver_of(i)];
 		if (lane_init(&jobs[i].lane, i) < 0)
 			fail("no memory");
 	}

@@ -1,5 +1,6 @@
 """The cases, in the order in which they are measured. Each is a module with HELP (a line), and measure(seconds): a list of Rows."""
-from cases import filter, first_packet, idle, idle_load, incast, memory, ports, queue_move, start, statistics, tap_tcp, vm_bounce, vm_latency, vm_lso, wire_vm
+from cases import balancer_cost, cores, filter, first_packet, idle, idle_load, incast, memory, ports, queue_move, start, statistics, tap_tcp
+from cases import vm_bounce, vm_latency, vm_lso, wire_vm
 
 CASES = {
     'filter': filter,
@@ -12,12 +13,14 @@ CASES = {
     'wire-vm': wire_vm.wire_vm,
     'vm-wire': wire_vm.vm_wire,
     'incast': incast,
+    'cores-2': cores,
     'ports-1024': ports,
     'tap-tcp': tap_tcp,
     'idle': idle,
     'idle-load': idle_load,
     'first-packet': first_packet,
     'queue-move': queue_move,
+    'balancer-cost': balancer_cost,
     'start': start,
     'memory': memory,
     'statistics': statistics,
