@@ -139,9 +139,9 @@ a_table_wider_than_the_line_goes_on_below_behind_its_first_column(void **state)
 static void
 a_long_list_is_cut_in_a_table_and_whole_among_lines(void **state)
 {
-	expect("vmq.show", "{}", "{\"processors\":[1,2,3,4,5,6,7,8,9,1,2,3,4]}",
-	       "adapter: -\nenabled: -\noperational: -\nreason: -\nbacking: -\nqueues: -\nqueues_used: -\n"
-	       "base_processor: -\nmax_processors: -\nprocessors: 1,2,3,4,5,6,7,8,9,1,2,3,4\ndynamic: -\n");
+	expect("processor.show", "{}", "{\"queues\":[1,2,3,4,5,6,7,8,9,1,2,3,4]}",
+	       "id: -\ncpu: -\nnuma: -\nemulated: -\nbusy: -\nwaiting: -\nidle: -\n"
+	       "queues: 1,2,3,4,5,6,7,8,9,1,2,3,4\nwakeups: -\npackets: -\nload: ....................\n");
 	expect_within(0, "processor.list",
 		      "[{\"id\":0,\"queues\":[1,2,3,4,5,6,7,8,9,1,2,3]},{\"id\":1,\"queues\":[1,2,3,4,5,6,7,8,9,1,2,3,"
 		      "4]}]",
@@ -330,7 +330,8 @@ usage_shows_words_and_options(void **state)
 	} rows[] = {
 		{ "port.set",
 		  "fairlead port set PORT [--vlan N] [--untagged] [--mac MAC] [--mtu BYTES] [--vmq-weight N] "
-		  "[--spoof-check on|off]" },
+		  "[--spoof-check on|off] [--interrupt-moderation "
+		  "adaptive|off|low|medium|high]" },
 		{ "queue.move", "fairlead queue move QUEUE --processor PROCESSOR" },
 		{ "drops", "fairlead drops [PORT]" },
 		{ "completion", "fairlead completion bash|zsh" },

@@ -18,6 +18,7 @@
 #include "cli/file.h"
 #include "cli/help.h"
 #include "cli/top.h"
+#include "cli/watch.h"
 
 #define EXIT_MISUSED 2
 #define EXIT_REFUSED 1
@@ -150,6 +151,28 @@ run_check(const struct args *args)
 	return rc;
 }
 
+/* One look of `watch`. */
+static int
+ask_since(void *arg, json_int_t since, json_t **events)
+{
+	const struct args *args = arg;
+
+	if (json_object_set_new(args->params, "since", json_integer(since)) < 0) {
+		fprintf(stderr, "fairlead: out of memory\n");
+		return EXIT_REFUSED;
+	}
+	return ask(args, args->method, args->params, events);
+}
+
+static int
+run_watch(const struct args *args)
+{
+	json_int_t since = json_integer_value(json_object_get(args->params, "since"));
+	int rc = watch(stdout, since, args->json, ask_since, (void *)args);
+
+	return rc < 0 ? EXIT_REFUSED : rc;
+}
+
 static int
 run_top(const struct args *args)
 {
@@ -175,6 +198,8 @@ run(const struct args *args)
 		return run_check(args);
 	if (args->method == schema_method_find("config", "apply"))
 		return run_apply(args);
+	if (args->method->follows)
+		return run_watch(args);
 	return run_remote(args);
 }
 

@@ -48,11 +48,35 @@ int port_qemu_args(void *ctx, const json_t *params, json_t **result, struct err 
 int drops_list(void *ctx, const json_t *params, json_t **result, struct err *err);
 int stats_show(void *ctx, const json_t *params, json_t **result, struct err *err);
 
-/* ---- edit.c ---- */
+/* ---- show_watch.c ---- */
+int vmq_watch(void *ctx, const json_t *params, json_t **result, struct err *err);
+
+/* ---- show_rss.c ---- */
+int rss_list(void *ctx, const json_t *params, json_t **result, struct err *err);
+int rss_show(void *ctx, const json_t *params, json_t **result, struct err *err);
+int offload_list(void *ctx, const json_t *params, json_t **result, struct err *err);
+int offload_show(void *ctx, const json_t *params, json_t **result, struct err *err);
+
+/* ---- show_vrss.c ---- */
+int vrss_list(void *ctx, const json_t *params, json_t **result, struct err *err);
+int vrss_show(void *ctx, const json_t *params, json_t **result, struct err *err);
+
+/* ---- edit_port.c ---- */
 int port_set(void *ctx, const json_t *params, json_t **result, struct err *err);
+int vrss_set(void *ctx, const json_t *params, json_t **result, struct err *err);
+int vrss_enable(void *ctx, const json_t *params, json_t **result, struct err *err);
+int vrss_disable(void *ctx, const json_t *params, json_t **result, struct err *err);
+
+/* ---- edit_adapter.c ---- */
 int vmq_enable(void *ctx, const json_t *params, json_t **result, struct err *err);
 int vmq_disable(void *ctx, const json_t *params, json_t **result, struct err *err);
 int vmq_set(void *ctx, const json_t *params, json_t **result, struct err *err);
+int rss_enable(void *ctx, const json_t *params, json_t **result, struct err *err);
+int rss_disable(void *ctx, const json_t *params, json_t **result, struct err *err);
+int rss_set(void *ctx, const json_t *params, json_t **result, struct err *err);
+int offload_set(void *ctx, const json_t *params, json_t **result, struct err *err);
+
+/* ---- edit_queue.c ---- */
 int queue_move_by_hand(void *ctx, const json_t *params, json_t **result, struct err *err);
 
 /* ---- config_apply.c ---- */

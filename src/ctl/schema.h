@@ -76,7 +76,8 @@ struct schema_method {
 	const struct schema_error *errors; /* ends with code 0; NULL: none of its own */
 	const char *example; /* a command line that works with examples/converged-host.yaml, else with vm-host.yaml */
 	bool changes;        /* refused on the read-only socket; writes an audit line */
-	bool local;          /* the CLI does it without a daemon (config check, completion) */
+	bool follows; /* the CLI asks again and again, with `since` the last element's `serial`, until it is interrupted */
+	bool local; /* the CLI does it without a daemon (config check, completion) */
 };
 
 extern const struct schema_method schema_methods[]; /* ends with noun NULL */

@@ -177,31 +177,6 @@ const struct schema_key qemu_details[] = {
 	{ NULL },
 };
 
-const struct schema_key vmq_columns[] = {
-	{ "queue", SCHEMA_INT, .help = "number of the queue, as in `queue list`" },
-	{ "port", SCHEMA_NAME, .help = "the port that it is for; null: the adapter's default queue" },
-	{ "mac", SCHEMA_MAC, .help = "address of its receive filter; null: whatever no filter takes" },
-	{ "vlan", SCHEMA_INT, .help = "VLAN of its receive filter; 0: untagged; null: any" },
-	{ "processor", SCHEMA_INT, .help = "the one processor that serves it now" },
-	{ "dynamic", SCHEMA_BOOL, .help = "moved by load" },
-	{ NULL },
-};
-
-const struct schema_key vmq_details[] = {
-	{ "adapter", SCHEMA_NAME, .help = "the adapter" },
-	{ "enabled", SCHEMA_BOOL, .help = "as configured" },
-	{ "operational", SCHEMA_BOOL, .help = "in effect now" },
-	{ "reason", SCHEMA_STRING, .help = "why not, when it is not in effect; else empty" },
-	{ "backing", SCHEMA_ENUM, .choices = backings, .help = "who filters: the NIC, or the front end" },
-	{ "queues", SCHEMA_INT, .help = "VM queues that the adapter has, beside the default queue" },
-	{ "queues_used", SCHEMA_INT, .help = "VM queues that have a port" },
-	{ "base_processor", SCHEMA_INT, .help = "first processor that may serve them" },
-	{ "max_processors", SCHEMA_INT, .help = "how many processors may serve them" },
-	{ "processors", SCHEMA_LIST, SCHEMA_INT, .help = "the processors that follow from these two" },
-	{ "dynamic", SCHEMA_BOOL, .help = "queues are moved by load" },
-	{ NULL },
-};
-
 const struct schema_key drop_columns[] = {
 	{ "port", SCHEMA_NAME, .help = "the port that the frames are booked on, or the adapter" },
 	{ "reason", SCHEMA_STRING, .help = "name of the reason" },
@@ -293,7 +268,7 @@ const struct schema_key port_changed[] = {
 	{ NULL },
 };
 
-const struct schema_key vmq_changed[] = {
+const struct schema_key adapter_changed[] = {
 	{ "adapter", SCHEMA_NAME, .help = "the adapter" },
 	CHANGED_KEY,
 	{ NULL },

@@ -12,10 +12,13 @@ extern const struct schema_key queue_columns[];
 extern const struct schema_key adapter_columns[], adapter_details[];
 extern const struct schema_key switch_columns[], switch_details[];
 extern const struct schema_key port_columns[], port_details[], qemu_details[];
-extern const struct schema_key vmq_columns[], vmq_details[];
+extern const struct schema_key vmq_columns[], vmq_details[], watch_columns[];
+extern const struct schema_key rss_columns[], rss_details[];
+extern const struct schema_key vrss_columns[], vrss_details[];
+extern const struct schema_key offload_columns[], offload_details[];
 extern const struct schema_key drop_columns[];
 extern const struct schema_key book_details[];
 extern const struct schema_key top_params[], top_details[];
 extern const struct schema_key check_details[], apply_details[], config_details[], save_details[];
-extern const struct schema_key port_changed[], vmq_changed[], queue_changed[];
+extern const struct schema_key port_changed[], adapter_changed[], queue_changed[];
 #endif

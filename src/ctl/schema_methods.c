@@ -5,8 +5,12 @@
 #include <string.h>
 
 #include "ctl/config.h"
+#include "ctl/schema_words.h"
 
 static const char *const qemu_formats[] = { "qemu", "libvirt", NULL };
+static const char *const profiles[] = { RSS_PROFILE_WORDS, NULL };
+static const char *const schedulings[] = { SCHEDULING_WORDS, NULL };
+static const char *const moderations[] = { MODERATION_WORDS, NULL };
 static const char *const shells[] = { "bash", "zsh", NULL };
 
 /* The limit on --limit keeps an answer under RPC_OUT_MAX: 65536 stations are about 7 MiB of JSON. */
@@ -28,11 +32,6 @@ static const struct schema_key queue_move[] = {
 	QUEUE_ID,
 	{ "processor", SCHEMA_INT, .required = true, .max = CONFIG_CPUS_MAX - 1,
 	  .help = "the processor that shall serve it" },
-	{ NULL },
-};
-
-static const struct schema_key adapter_name[] = {
-	{ "adapter", SCHEMA_NAME, .required = true, .help = "name of the adapter" },
 	{ NULL },
 };
 
@@ -71,6 +70,8 @@ static const struct schema_key port_set[] = {
 	  .help = "largest packet without its Ethernet header" },
 	{ "vmq_weight", SCHEMA_INT, .max = 100, .help = "importance when VM queues are handed out; 0: none" },
 	{ "spoof_check", SCHEMA_BOOL, .help = "drop frames with another source address" },
+	{ "interrupt_moderation", SCHEMA_ENUM, .choices = moderations,
+	  .help = "how far its guest's interrupts are held back to be fewer" },
 	{ NULL },
 };
 
@@ -79,12 +80,76 @@ static const struct schema_key some_port[] = {
 	{ NULL },
 };
 
+#define ADAPTER_NAME                                                                    \
+	{                                                                               \
+		"adapter", SCHEMA_NAME, .required = true, .help = "name of the adapter" \
+	}
+
+static const struct schema_key adapter_name[] = { ADAPTER_NAME, { NULL } };
+
+#define PROCESSOR_KEYS(queues_help)                                                                     \
+	{ "queues", SCHEMA_INT, .min = 1, .max = 256, .help = queues_help },                            \
+		{ "base_processor", SCHEMA_INT, .max = CONFIG_CPUS_MAX - 1,                             \
+		  .help = "first processor that may serve its queues" },                                \
+		{ "max_processors", SCHEMA_INT, .min = 1, .max = CONFIG_CPUS_MAX,                       \
+		  .help = "how many processors may serve them" },                                       \
+	{                                                                                               \
+		"max_processor", SCHEMA_INT, .max = CONFIG_CPUS_MAX - 1,                                \
+					     .help = "number of the last processor that may serve them" \
+	}
+
 static const struct schema_key vmq_set[] = {
-	{ "adapter", SCHEMA_NAME, .required = true, .help = "name of the adapter" },
-	{ "base_processor", SCHEMA_INT, .max = CONFIG_CPUS_MAX - 1,
-	  .help = "first processor that may serve its VM queues" },
-	{ "max_processors", SCHEMA_INT, .min = 1, .max = CONFIG_CPUS_MAX,
-	  .help = "how many processors may serve them" },
+	ADAPTER_NAME,
+	PROCESSOR_KEYS("VM queues beside the default queue"),
+	{ "dynamic", SCHEMA_BOOL, .help = "a balancer moves them by load" },
+	{ "high_percent", SCHEMA_INT, .min = 1, .max = 100, .unit = "%",
+	  .help = "a processor above it is overloaded: queues leave it" },
+	{ "low_percent", SCHEMA_INT, .max = 99, .unit = "%",
+	  .help = "when all work fits on fewer processors below it, queues go back to these; 0: never" },
+	{ "within_percent", SCHEMA_INT, .min = 1, .max = 100, .unit = "%",
+	  .help = "balanced: the fullest and the emptiest processor lie so close" },
+	{ "gain_percent", SCHEMA_INT, .min = 1, .max = 100, .unit = "%", .help = "what a move must gain at least" },
+	{ "rest_ms", SCHEMA_INT, .max = 3600000, .unit = "ms", .help = "a queue that moved stays so long" },
+	{ "period_ms", SCHEMA_INT, .min = 5, .max = 10000, .unit = "ms", .help = "time between two looks at the load" },
+	{ "samples", SCHEMA_INT, .min = 1, .max = 100, .unit = "looks",
+	  .help = "so many in a row must agree before a queue moves" },
+	{ NULL },
+};
+
+static const struct schema_key vmq_watch[] = {
+	{ "adapter", SCHEMA_NAME, .help = "only this adapter's queues" },
+	{ "since", SCHEMA_INT, .max = INT64_MAX, .fallback = "0", .help = "only what came after this number" },
+	{ NULL },
+};
+
+static const struct schema_key rss_set[] = {
+	ADAPTER_NAME,
+	PROCESSOR_KEYS("receive queues"),
+	{ "profile", SCHEMA_ENUM, .choices = profiles, .help = "which processors serve its queues" },
+	{ "hash_types", SCHEMA_STRING, .min = 1, .max = 256,
+	  .help = "which header fields are hashed, with commas between: ipv4,tcp-ipv4" },
+	{ "key", SCHEMA_STRING, .min = 1, .max = 256, .help = "of the hash: 40 bytes in hexadecimal" },
+	{ "random_key", SCHEMA_BOOL, .fallback = "off", .help = "a new key by chance" },
+	{ "entries", SCHEMA_INT, .min = 1, .max = 512, .help = "length of the indirection table, a power of two" },
+	{ NULL },
+};
+
+static const struct schema_key vrss_set[] = {
+	PORT_NAME,
+	{ "queues", SCHEMA_INT, .min = 1, .max = 16,
+	  .help = "queue pairs of the NIC; the guest sees it as another NIC" },
+	{ "min_queues", SCHEMA_INT, .min = 1, .max = 16,
+	  .help = "queue pairs that stay in use when there is little to do" },
+	{ "scheduling", SCHEMA_ENUM, .choices = schedulings, .help = "whether a balancer moves its queues" },
+	{ "exclude_primary", SCHEMA_BOOL, .help = "the first queue pair takes only what cannot be hashed" },
+	{ NULL },
+};
+
+static const struct schema_key offload_set[] = {
+	ADAPTER_NAME,
+	{ "rx_checksum", SCHEMA_BOOL, .help = "pass on the uplink's word on received checksums" },
+	{ "tx_checksum", SCHEMA_BOOL, .help = "leave checksums of what is sent to the uplink" },
+	{ "lso", SCHEMA_BOOL, .help = "leave large sends to the uplink to be cut" },
 	{ NULL },
 };
 
@@ -138,10 +203,20 @@ static const struct schema_error port_set_errors[] = {
 	{ EEXIST, "another port of the switch has this address on this VLAN" },
 	{ 0 },
 };
-static const struct schema_error vmq_errors[] = {
+static const struct schema_error enable_errors[] = {
 	NOT_THERE("adapter"),
-	{ EINVAL, "no such processor" },
-	{ EOPNOTSUPP, "the adapter's mode excludes VM queues" },
+	{ EINVAL, "the adapter's other settings do not go with it" },
+	{ EOPNOTSUPP, "the adapter's queues have another use: RSS and VM queues exclude each other" },
+	{ 0 },
+};
+static const struct schema_error adapter_set_errors[] = {
+	NOT_THERE("adapter"),
+	{ EINVAL, "no such processor, or the settings contradict each other" },
+	{ 0 },
+};
+static const struct schema_error vrss_errors[] = {
+	NOT_THERE("port"),
+	{ EINVAL, "the settings contradict each other" },
 	{ 0 },
 };
 static const struct schema_error check_errors[] = {
@@ -190,13 +265,42 @@ const struct schema_method schema_methods[] = {
 	  "fairlead vmq list" },
 	{ "vmq", "show", "Settings of an adapter's VM queues", adapter_name, RESULT_OBJECT, vmq_details, adapter_errors,
 	  "fairlead vmq show wire" },
-	{ "vmq", "enable", "Give the ports VM queues", adapter_name, RESULT_OBJECT, vmq_changed, vmq_errors,
+	{ "vmq", "enable", "Give the ports VM queues", adapter_name, RESULT_OBJECT, adapter_changed, enable_errors,
 	  "fairlead vmq enable wire", .changes = true },
-	{ "vmq", "disable", "Put every port on the default queue", adapter_name, RESULT_OBJECT, vmq_changed, vmq_errors,
-	  "fairlead vmq disable wire", .changes = true },
-	{ "vmq", "set", "Choose the processors of an adapter's VM queues; what is not named stays", vmq_set,
-	  RESULT_OBJECT, vmq_changed, vmq_errors, "fairlead vmq set wire --base-processor 1 --max-processors 3",
-	  .changes = true },
+	{ "vmq", "disable", "Put every port on the default queue", adapter_name, RESULT_OBJECT, adapter_changed,
+	  adapter_errors, "fairlead vmq disable wire", .changes = true },
+	{ "vmq", "set", "Choose the processors of an adapter's VM queues, and the balancer; what is not named stays",
+	  vmq_set, RESULT_OBJECT, adapter_changed, adapter_set_errors,
+	  "fairlead vmq set wire --base-processor 1 --max-processors 3", .changes = true },
+	{ "vmq", "watch", "Moves of queues between processors as they happen, and why; Ctrl-C ends it", vmq_watch,
+	  RESULT_LIST, watch_columns, adapter_errors, "fairlead vmq watch wire", .follows = true },
+	{ "rss", "list", "Receive side scaling of all adapters", NULL, RESULT_LIST, rss_columns, NULL,
+	  "fairlead rss list" },
+	{ "rss", "show", "Receive side scaling of an adapter: hash, processors, indirection table", adapter_name,
+	  RESULT_OBJECT, rss_details, adapter_errors, "fairlead rss show wire" },
+	{ "rss", "set", "Choose an adapter's hash and the processors of its receive queues; what is not named stays",
+	  rss_set, RESULT_OBJECT, adapter_changed, adapter_set_errors,
+	  "fairlead rss set wire --profile closest --entries 64", .changes = true },
+	{ "rss", "enable", "Hash what an adapter receives over several queues; refused while it has VM queues",
+	  adapter_name, RESULT_OBJECT, adapter_changed, enable_errors, "fairlead rss enable wire", .changes = true },
+	{ "rss", "disable", "Receive by one queue; the settings are kept", adapter_name, RESULT_OBJECT, adapter_changed,
+	  adapter_errors, "fairlead rss disable wire", .changes = true },
+	{ "vrss", "list", "Spreading over the queue pairs of each port", NULL, RESULT_LIST, vrss_columns, NULL,
+	  "fairlead vrss list" },
+	{ "vrss", "show", "Spreading over the queue pairs of a port: processors and table", port_name, RESULT_OBJECT,
+	  vrss_details, port_errors, "fairlead vrss show vm1" },
+	{ "vrss", "set", "Choose how a port's frames are spread; what is not named stays", vrss_set, RESULT_OBJECT,
+	  port_changed, vrss_errors, "fairlead vrss set vm1 --scheduling static", .changes = true },
+	{ "vrss", "enable", "Spread a port's frames over its queue pairs", port_name, RESULT_OBJECT, port_changed,
+	  port_errors, "fairlead vrss enable vm1", .changes = true },
+	{ "vrss", "disable", "Give all frames of a port to its first queue pair", port_name, RESULT_OBJECT,
+	  port_changed, port_errors, "fairlead vrss disable vm1", .changes = true },
+	{ "offload", "list", "Checksums and large sends: what is left to each uplink", NULL, RESULT_LIST,
+	  offload_columns, NULL, "fairlead offload list" },
+	{ "offload", "show", "What is left to an uplink", adapter_name, RESULT_OBJECT, offload_details, adapter_errors,
+	  "fairlead offload show wire" },
+	{ "offload", "set", "Choose what is left to an uplink; what is not named stays", offload_set, RESULT_OBJECT,
+	  adapter_changed, adapter_set_errors, "fairlead offload set wire --lso on", .changes = true },
 	{ "drops", NULL, "Frames that were not delivered, by port and reason", some_port, RESULT_LIST, drop_columns,
 	  port_errors, "fairlead drops vm1" },
 	{ "stats", "show", "The books: nothing is lost between offered and delivered", some_port, RESULT_OBJECT,

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "ctl/effect.h"
 #include "ctl/handlers.h"
 #include "nic/vmq.h"
 
@@ -11,9 +12,7 @@ vmq_usable(const struct config_adapter *is, unsigned *usable)
 	struct adapter_settings settings;
 	size_t n;
 
-	adapter_settings_init(&settings);
-	settings.base = is->base_processor;
-	settings.max_processors = is->max_processors;
+	host_adapter_settings(is, &settings);
 	return vmq_processors(is->name, &settings, usable, &n, NULL) == 0 ? n : 0;
 }
 
@@ -70,21 +69,28 @@ vmq_list(void *ctx, const json_t *params, json_t **result, struct err *err)
 	return result_done(result, err);
 }
 
-/* Why no VM queue is in effect; empty when they are. */
-static const char *
-reason(const struct config_adapter *is, const struct adapter *a, char *out, size_t size)
+static json_t *
+reason_of(const struct config_adapter *is, enum plan_reason why)
 {
-	if (is->mode != ADAPTER_VMQ)
-		snprintf(out, size, "switched off; fairlead vmq enable %s", is->name);
-	else if (a == NULL)
-		snprintf(out, size, "no switch uses this adapter");
-	else if (uplink_is_medium(&a->uplink))
-		snprintf(out, size, "a memif has no VM queues: all its frames are the default queue's");
-	else if (uplink_port(&a->uplink) == UPLINK_ABSENT)
-		snprintf(out, size, "the uplink %s is gone", is->arg);
-	else
-		out[0] = '\0';
-	return out;
+	char text[400];
+
+	return json_text(effect_reason(why, is->name, NULL, text, sizeof(text)));
+}
+
+static json_t *
+balance_of(const struct config_balance *b)
+{
+	return json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "high_percent", (int)b->high_percent, "low_percent",
+			 (int)b->low_percent, "within_percent", (int)b->within_percent, "gain_percent",
+			 (int)b->gain_percent, "rest_ms", (int)b->rest_ms, "period_ms", (int)b->period_ms, "samples",
+			 (int)b->samples);
+}
+
+static json_t *
+dynamic_of(const struct config_adapter *is, enum plan_reason why)
+{
+	return json_pack("{s:b, s:b, s:o}", "dynamic", is->dynamic, "dynamic_operational",
+			 why == PLAN_REASON_OPERATIONAL, "dynamic_reason", reason_of(is, why));
 }
 
 static json_t *
@@ -97,29 +103,65 @@ processor_numbers(const unsigned *usable, size_t n)
 	return list;
 }
 
+/* What the balancer says of one queue that fills a processor by itself. */
+static json_t *
+unsplittable_row(const struct queue *q)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text), "%s queue %u has %.0f %% of processor %u: not splittable, vRSS would help",
+		 q->vport->name, q->id, q->mean_percent, queue_processor(q));
+	return json_text(text);
+}
+
+/* Moves of an adapter's queues so far, and those that no move would help; a may be NULL. */
+static json_t *
+moves_of(const struct adapter *a)
+{
+	json_t *list = json_array();
+	json_int_t moves = 0;
+
+	for (unsigned i = 0; a != NULL && i < a->n_queues; i++)
+		moves += (json_int_t)count_get(&a->queue[i]->moved);
+	for (unsigned i = 0; a != NULL && i < a->n_members; i++) {
+		for (unsigned k = 0; k < a->members[i]->n_queues; k++) {
+			const struct queue *q = a->members[i]->queues[k];
+
+			moves += (json_int_t)count_get(&q->moved);
+			if (q->unsplittable)
+				list_add(&list, unsplittable_row(q));
+		}
+	}
+	return json_pack("{s:I, s:o}", "moves", moves, "unsplittable", list);
+}
+
 int
 vmq_show(void *ctx, const json_t *params, json_t **result, struct err *err)
 {
 	const struct host *host = ((const struct control *)ctx)->host;
 	int index = named_adapter(host, params, err);
+	enum plan_reason why[PLAN_FEATURE_COUNT];
 	unsigned usable[PROCESSORS_MAX];
 	const struct config_adapter *is;
 	const struct host_switch *hs;
-	char why[CONFIG_ARG_MAX + 64];
-	const struct adapter *a;
 	size_t n;
+	int last;
 
 	if (index < 0)
 		return index;
 	is = &host->running->adapters[index];
 	hs = switch_on_adapter(host, is->name);
-	a = hs != NULL ? hs->adapter : NULL;
+	effect_of_adapter(host, is, why);
 	n = vmq_usable(is, usable);
-	reason(is, a, why, sizeof(why));
-	*result = json_pack("{s:s, s:b, s:b, s:s, s:s, s:i, s:i, s:o, s:i, s:o, s:b}", "adapter", is->name, "enabled",
-			    is->mode == ADAPTER_VMQ, "operational", why[0] == '\0', "reason", why, "backing",
-			    "software", "queues", (int)is->queues, "queues_used", (int)vmq_used(a), "base_processor",
+	last = is->max_processor >= 0 ? is->max_processor : (int)n_processors - 1;
+	*result = json_pack("{s:s, s:b, s:b, s:o, s:s, s:i, s:i, s:o, s:i, s:o, s:i}", "adapter", is->name, "enabled",
+			    is->mode == ADAPTER_VMQ, "operational", why[PLAN_VMQ] == PLAN_REASON_OPERATIONAL, "reason",
+			    reason_of(is, why[PLAN_VMQ]), "backing", "software", "queues", (int)is->queues,
+			    "queues_used", (int)vmq_used(hs != NULL ? hs->adapter : NULL), "base_processor",
 			    n > 0 ? json_integer(usable[0]) : json_null(), "max_processors", (int)n, "processors",
-			    processor_numbers(usable, n), "dynamic", is->dynamic);
-	return result_done(result, err);
+			    processor_numbers(usable, n), "max_processor", last);
+	if (result_join(result, dynamic_of(is, why[PLAN_DYNAMIC_VMQ]), err) < 0 ||
+	    result_join(result, moves_of(hs != NULL ? hs->adapter : NULL), err) < 0)
+		return err->code;
+	return result_join(result, balance_of(&is->balance), err);
 }
