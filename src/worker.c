@@ -15,18 +15,19 @@
  *
  * Sleep. A worker that found nothing for a moment cools all, and sleeps in one epoll_wait; nic/hotset.h has the protocol.
  * Every 100 ms it looks at all queues in any case, and counts a missed kick when it finds something. Under load it does not
- * sleep so: when a round was thin it naps, so that bursts are full and nobody pays for a kick; nic/pace.h says how long.
+ * sleep so: when a round was thin it naps, so that bursts are full and nobody pays for a kick; nic/pace.h says how long. However it
+ * sleeps, an interrupt of a receiver that was held back (nic/hold.h) is sent in time.
  */
 #include "worker.h"
 
 #include <stdio.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/qsbr.h"
 #include "base/thread.h"
 #include "nic/cap.h"
 #include "nic/frontend.h"
+#include "nic/hold.h"
 #include "nic/pace.h"
 #include "nic/queue.h"
 #include "vsw/switch.h"
@@ -50,18 +51,6 @@ struct worker {
 	unsigned untold; /* packets of sources that do not tell how many waited */
 	bool thick;      /* this round: a source gave half a burst, or has more */
 };
-
-static void
-sleep_ns(const struct worker *w, uint64_t ns)
-{
-	struct timespec ts = { .tv_sec = (time_t)(ns / NSEC_PER_S), .tv_nsec = (long)(ns % NSEC_PER_S) };
-
-	if (ns == 0)
-		return;
-	qsbr_offline(w->lane->reader);
-	nanosleep(&ts, NULL);
-	qsbr_online(w->lane->reader);
-}
 
 /* Takes and forwards one burst of a source of q, which the caller has marked busy. Returns its packets. */
 static unsigned
@@ -181,10 +170,12 @@ look_at_all(struct worker *w)
 static void
 sleep_until_kicked(struct worker *w)
 {
-	uint64_t now = clock_cycles();
-	int max_ms = now < w->next_look ? 1 + (int)((w->next_look - now) / w->ms_cycles) : BLIND_MS;
+	uint64_t now = clock_cycles(), until = now + w->ms_cycles * BLIND_MS;
 
-	processor_sleep(w->p, frontend_inline_is_blind(w->p) ? BLIND_MS : max_ms);
+	if (!frontend_inline_is_blind(w->p) && until < w->next_look)
+		until = w->next_look;
+	until = RTE_MIN(until, holds_next(w->lane));
+	processor_sleep(w->p, until > now ? clock_cycles_to_ns(until - now) : 0);
 }
 
 /* After a thin round under load. Returns whether it did. */
@@ -199,7 +190,7 @@ nap(struct worker *w)
 	cycles = pace_nap(&w->pace, clock_cycles(), count_get(&w->p->packets), w->fullest);
 	if (cycles == 0)
 		return false;
-	sleep_ns(w, clock_cycles_to_ns(cycles));
+	lane_nap(w->lane, clock_cycles() + cycles + (uint64_t)w->pace.excess, (uint64_t)w->pace.excess);
 	w->last_work = w->now = clock_cycles(); /* poll a little in any case when it brought nothing */
 	pace_wake(&w->pace, w->now);
 	w->fullest = (struct pace_ring){ 0 };
@@ -246,6 +237,7 @@ worker_main(void *arg)
 	worker_init(&w, p);
 	w.now = clock_cycles();
 	while (!atomic_load_explicit(&p->stop, memory_order_relaxed)) {
+		holds_run(w.lane, w.now);
 		if (w.now >= w.next_look)
 			look_at_all(&w);
 		n = worker_round(&w);
@@ -258,10 +250,11 @@ worker_main(void *arg)
 		if (!nap(&w) && n == 0)
 			worker_idle(&w);
 		pause_ns = cap_pause_ns(&w.cap, w.now);
-		sleep_ns(&w, pause_ns);
+		lane_pause(w.lane, pause_ns);
 		if (n == 0 || pause_ns > 0) /* else it is as good as now: the end of the last burst, or of the nap */
 			w.now = clock_cycles();
 	}
+	holds_close(w.lane);
 	lane_leave(&p->lane);
 	return NULL;
 }
@@ -272,6 +265,7 @@ worker_start(struct processor *p)
 	char name[16];
 
 	direct_register(forward_burst);
+	holds_open(&p->lane, rte_get_tsc_hz());
 	snprintf(name, sizeof(name), "fl-worker-%u", p->id);
 	return thread_start(&p->thread, name, (int)p->cpu, worker_main, p);
 }

@@ -22,7 +22,7 @@
 #define FRAMES_MIN (FRAMES / 2000)   /* or nothing was tested */
 #define WALL_MAX_NS (2 * NSEC_PER_S) /* on a busy machine: when to be content with less */
 #define LOST_NS (10 * NSEC_PER_S)    /* much more than another thread may keep a core */
-#define SLEEP_MS 60000               /* no timer makes up for a lost wake-up here */
+#define SLEEP_NS (60 * NSEC_PER_S)   /* no timer makes up for a lost wake-up here */
 
 static struct rte_mempool *pool;
 static struct vport vport;
@@ -298,7 +298,7 @@ work(void *arg)
 		}
 		qsbr_quiescent(p->lane.reader);
 		if (hotset_is_empty(&p->hot))
-			processor_sleep(p, SLEEP_MS);
+			processor_sleep(p, SLEEP_NS);
 	}
 	qsbr_offline(p->lane.reader);
 	return NULL;

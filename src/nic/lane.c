@@ -11,7 +11,9 @@
 
 #include <rte_lcore.h>
 
+#include "base/clock.h"
 #include "base/qsbr.h"
+#include "nic/hold.h"
 
 #define ROOM_LEN ((size_t)(PKT_BURST + 1) * BURST_ROOM)
 
@@ -21,6 +23,7 @@ lane_init(struct lane *lane, unsigned id)
 	struct burst *b = &lane->burst;
 
 	lane->id = id;
+	lane->holds = NULL;
 	b->n = 0;
 	b->pkt = aligned_alloc(64, PKT_BURST * sizeof(*b->pkt));
 	b->seg = calloc(PKT_BURST * BURST_SEGS, sizeof(*b->seg));
@@ -70,4 +73,37 @@ lane_leave(struct lane *lane)
 {
 	qsbr_offline(lane->reader);
 	rte_thread_unregister();
+}
+
+static void
+sleep_ns(const struct lane *lane, uint64_t ns)
+{
+	struct timespec ts = { .tv_sec = (time_t)(ns / NSEC_PER_S), .tv_nsec = (long)(ns % NSEC_PER_S) };
+
+	qsbr_offline(lane->reader);
+	nanosleep(&ts, NULL);
+	qsbr_online(lane->reader);
+}
+
+void
+lane_nap(struct lane *lane, uint64_t end, uint64_t late)
+{
+	for (;;) {
+		uint64_t now = clock_cycles(), until;
+
+		holds_run(lane, now + late);
+		until = RTE_MIN(end, holds_next(lane));
+		if (until <= now + late)
+			return;
+		sleep_ns(lane, clock_cycles_to_ns(until - late - now));
+	}
+}
+
+void
+lane_pause(struct lane *lane, uint64_t ns)
+{
+	if (ns == 0)
+		return;
+	holds_run(lane, clock_cycles() + clock_us_to_cycles(ns / NSEC_PER_US));
+	sleep_ns(lane, ns);
 }

@@ -21,11 +21,14 @@ struct burst {
 	uint8_t *room;     /* (PKT_BURST + 1) * BURST_ROOM, mapped, touched on use only */
 };
 
+struct holds;
+
 struct lane {
 	unsigned id; /* slot in counters: processors first, then front ends */
 	int reader;  /* qsbr */
 	struct burst burst;
-	uint8_t *spare; /* BURST_ROOM, for a sink that cannot work in the receiver's memory */
+	uint8_t *spare;      /* BURST_ROOM, for a sink that cannot work in the receiver's memory */
+	struct holds *holds; /* interrupts that it holds back (hold.h); NULL: it never does */
 };
 
 /* Control. Returns 0, -ENOMEM or -ENOSPC. */
@@ -38,6 +41,14 @@ void lane_fini(struct lane *lane);
  */
 int lane_enter(struct lane *lane);
 void lane_leave(struct lane *lane);
+
+/*
+ * Two ways to sleep for a moment, offline; the lane's thread, online. Interrupts that the lane holds back (hold.h) are sent, of those
+ * that come due meanwhile: by a nap, which ends at `end` (cycles; a timer is `late` cycles late), when they are due; by a pause of
+ * ns, in which no work is wanted, before it.
+ */
+void lane_nap(struct lane *lane, uint64_t end, uint64_t late);
+void lane_pause(struct lane *lane, uint64_t ns);
 
 static inline uint8_t *
 burst_room(const struct burst *b, unsigned i)

@@ -79,10 +79,10 @@ void processor_look(struct processor *p);
 void processor_take_events(struct processor *p);
 
 /*
- * Cools every hot queue; when none stays hot, sleeps until one is, but at most max_ms, offline. Takes the events. Worker of p,
+ * Cools every hot queue; when none stays hot, sleeps until one is, but at most max_ns, offline. Takes the events. Worker of p,
  * online.
  */
-void processor_sleep(struct processor *p, int max_ms);
+void processor_sleep(struct processor *p, uint64_t max_ns);
 
 /* Takes a sample of every processor's CPU and waiting time; about every half second. Control. */
 void processor_sample(void);

@@ -2,6 +2,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/qsbr.h"
 #include "nic/frontend.h"
 #include "nic/processor.h"
@@ -60,8 +61,9 @@ processor_take_events(struct processor *p)
 }
 
 void
-processor_sleep(struct processor *p, int max_ms)
+processor_sleep(struct processor *p, uint64_t max_ns)
 {
+	struct timespec most = { (time_t)(max_ns / NSEC_PER_S), (long)(max_ns % NSEC_PER_S) };
 	struct epoll_event events[EVENTS];
 	int n;
 
@@ -77,7 +79,7 @@ processor_sleep(struct processor *p, int max_ms)
 		return;
 	}
 	qsbr_offline(p->lane.reader);
-	n = epoll_wait(p->epfd, events, EVENTS, max_ms);
+	n = epoll_pwait2(p->epfd, events, EVENTS, &most, NULL);
 	qsbr_online(p->lane.reader);
 	atomic_store_explicit(&p->armed, false, memory_order_relaxed);
 	take(p, events, n);

@@ -21,7 +21,7 @@
 #define ROUNDS_MIN (ROUNDS / 2000)   /* or nothing was tested */
 #define WALL_MAX_NS (2 * NSEC_PER_S) /* on a busy machine: when to be content with less */
 #define LOST_NS (10 * NSEC_PER_S)    /* much more than another thread may keep a core */
-#define SLEEP_MS 60000               /* no timer makes up for a lost wake-up here */
+#define SLEEP_NS (60 * NSEC_PER_S)   /* no timer makes up for a lost wake-up here */
 
 /* Memory in which work is a number that somebody counts up: a ring of ours, or of a guest that kicks when asked to. */
 struct work {
@@ -124,7 +124,7 @@ work_without_frames_keeps_no_kick_from_being_seen(void **state)
 	queue_cool(processors[0], guest.queue->id);
 	assert_false(is_hot(&guest, 0));
 	assert_int_equal(write(guest.source.fd, &one, sizeof(one)), sizeof(one));
-	processor_sleep(processors[0], SLEEP_MS);
+	processor_sleep(processors[0], SLEEP_NS);
 	assert_true(is_hot(&ours, 0));
 	assert_true(is_hot(&guest, 0));
 }
@@ -302,7 +302,7 @@ work_all(void *arg)
 			rte_pause();
 		random = random * 1664525 + 1013904223;
 		if (hotset_is_empty(&p->hot))
-			processor_sleep(p, SLEEP_MS);
+			processor_sleep(p, SLEEP_NS);
 	}
 	qsbr_offline(p->lane.reader);
 	return NULL;
