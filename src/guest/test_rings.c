@@ -20,6 +20,7 @@ struct vuser_queue rings_tx, rings_rx;
 struct vhost_rings rings;
 struct lane rings_lane;
 struct vport rings_vport;
+uint64_t rings_hz;
 
 const struct vring_features rings_full = {
 	.header_len = 12,
@@ -103,6 +104,7 @@ rings_run(struct vring *r, struct vuser_queue *q, const struct vring_features *f
 		.base = base,
 		.call_fd = q->call_fd,
 		.kick_fd = q->kick_fd,
+		.hz = rings_hz,
 		.mem = &rings.mem,
 	};
 

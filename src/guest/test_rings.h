@@ -17,6 +17,7 @@ extern struct vuser_queue rings_tx, rings_rx; /* the driver's side */
 extern struct vhost_rings rings;              /* the device's side, pair 0 */
 extern struct lane rings_lane;
 extern struct vport rings_vport;
+extern uint64_t rings_hz; /* as in vring_setup, of rings that are run from now on; 0: no interrupt is held back */
 
 /* cmocka's group set-up and tear-down. */
 int rings_group_start(void **state);

@@ -194,6 +194,16 @@ state_of(const struct vhost *v, const struct vhost_info *info)
 	return info->pairs_running > 0 ? VHOST_UP : VHOST_WAITING;
 }
 
+static void
+fill_interrupts(const struct vhost *v, struct vhost_info *out)
+{
+	for (unsigned pair = 0; pair < v->rings.n_pairs; pair++) {
+		out->rx_interrupts[pair] = count_get(&v->rings.rx[pair].interrupts);
+		out->tx_interrupts[pair] = count_get(&v->rings.tx[pair].interrupts);
+		out->interrupts += out->rx_interrupts[pair] + out->tx_interrupts[pair];
+	}
+}
+
 void
 vhost_info(const struct vhost *v, struct vhost_info *out)
 {
@@ -203,8 +213,8 @@ vhost_info(const struct vhost *v, struct vhost_info *out)
 	out->mtu = atomic_load_explicit(&((struct vhost *)(uintptr_t)v)->rings.mtu, memory_order_relaxed);
 	out->connects = v->connects;
 	snprintf(out->last_error, sizeof(out->last_error), "%s", v->last_error);
+	fill_interrupts(v, out);
 	for (unsigned i = 0; i < vhost_n_rings(v); i++) {
-		out->interrupts += count_get(&vhost_vring((struct vhost *)(uintptr_t)v, i)->interrupts);
 		if (out->fault == VRING_FAULT_NONE)
 			out->fault = ring_fault(v, i);
 		if (i % 2 == 1)

@@ -33,9 +33,10 @@ enum vhost_state {
 };
 
 struct vhost_options {
-	const char *name; /* the port's, for logs */
-	unsigned n_pairs; /* 1 to VHOST_PAIRS_MAX */
-	unsigned mtu;     /* bytes of L2 payload, an upper bound; the front end may set less */
+	const char *name;                /* the port's, for logs */
+	unsigned n_pairs;                /* 1 to VHOST_PAIRS_MAX */
+	unsigned mtu;                    /* bytes of L2 payload, an upper bound; the front end may set less */
+	enum moderation_mode moderation; /* of its interrupts */
 	struct queue *const
 		*queues;     /* n_pairs; transmit rings become their QUEUE_FROM_SENDER. Borrowed while it lives */
 	void *ingress;       /* struct port that frames of the guest enter */
@@ -51,11 +52,12 @@ struct vhost_info {
 	unsigned mtu;          /* in force */
 	uint64_t memory_bytes; /* of the guest, mapped */
 	unsigned regions;
-	enum vring_fault fault; /* of the first broken ring */
-	bool logging;           /* a migration's dirty log is on */
-	uint64_t interrupts;    /* sent to the guest */
-	uint64_t connects;      /* front ends that ever connected */
-	char last_error[160];   /* why the last connection ended; empty: it did not, or by itself */
+	enum vring_fault fault;                                                  /* of the first broken ring */
+	bool logging;                                                            /* a migration's dirty log is on */
+	uint64_t interrupts;                                                     /* sent to the guest */
+	uint64_t rx_interrupts[VHOST_PAIRS_MAX], tx_interrupts[VHOST_PAIRS_MAX]; /* of them, for each pair */
+	uint64_t connects;                                                       /* front ends that ever connected */
+	char last_error[160]; /* why the last connection ended; empty: it did not, or by itself */
 };
 
 struct vhost;
@@ -90,6 +92,9 @@ void vhost_set_mtu(struct vhost *v, unsigned mtu);
  * -ENOMEM all is as before. Control.
  */
 int vhost_set_spread(struct vhost *v, const struct spread_rule *rule);
+
+/* Another moderation of its interrupts, running or not. Control. */
+void vhost_set_moderation(struct vhost *v, enum moderation_mode mode);
 
 void vhost_info(const struct vhost *v, struct vhost_info *out);
 

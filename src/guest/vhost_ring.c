@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <rte_cycles.h>
+
 #include "base/clock.h"
 #include "base/qsbr.h"
 #include "guest/interrupt.h"
@@ -18,6 +20,7 @@ vhost_rings_init(struct vhost *v)
 {
 	for (unsigned i = 0; i < VHOST_RINGS_MAX; i++) {
 		vring_init(vhost_vring(v, i), i % 2 == 0 ? NULL : v->is.ingress, v->is.vport);
+		moderation_set(&vhost_vring(v, i)->moderation, v->is.moderation);
 		v->ring[i].kick_fd = v->ring[i].call_fd = -1;
 	}
 }
@@ -75,6 +78,7 @@ void
 vhost_rings_halt(struct vhost *v, uint32_t which)
 {
 	uint32_t halted = 0;
+	bool held = false;
 
 	for (unsigned i = 0; i < vhost_n_rings(v); i++)
 		if ((which >> i & 1) && v->ring[i].runs) {
@@ -86,14 +90,19 @@ vhost_rings_halt(struct vhost *v, uint32_t which)
 		vhost_spread_publish(v, false);
 		qsbr_synchronize();
 	}
-	for (unsigned i = 0; i < vhost_n_rings(v); i++) {
-		if (!(halted >> i & 1))
-			continue;
-		if (i % 2 == 1)
+	for (unsigned i = 1; i < vhost_n_rings(v); i += 2)
+		if (halted >> i & 1)
 			queue_set_source(v->queue[i / 2], QUEUE_FROM_SENDER, NULL);
-		v->ring[i].base = vring_stop(vhost_vring(v, i));
-		v->ring[i].has_base = true;
-	}
+	for (unsigned i = 0; i < vhost_n_rings(v); i++)
+		if (halted >> i & 1)
+			held |= vring_settle(vhost_vring(v, i));
+	if (held)
+		qsbr_synchronize();
+	for (unsigned i = 0; i < vhost_n_rings(v); i++)
+		if (halted >> i & 1) {
+			v->ring[i].base = vring_stop(vhost_vring(v, i));
+			v->ring[i].has_base = true;
+		}
 }
 
 int
@@ -214,6 +223,7 @@ ring_start(struct vhost *v, unsigned i, struct err *err)
 				 .base = r->has_base ? r->base : -1,
 				 .call_fd = r->call_fd,
 				 .kick_fd = r->kick_fd,
+				 .hz = rte_get_tsc_hz(),
 				 .mem = &v->rings.mem };
 	int ret = find_tables(v, i, &s, err);
 
@@ -272,4 +282,12 @@ vhost_ring_set_call(struct vhost *v, unsigned i, int fd)
 			interrupt_send(fd);
 	}
 	close_fd(&former);
+}
+
+void
+vhost_set_moderation(struct vhost *v, enum moderation_mode mode)
+{
+	v->is.moderation = mode;
+	for (unsigned i = 0; i < vhost_n_rings(v); i++)
+		moderation_set(&vhost_vring(v, i)->moderation, mode);
 }

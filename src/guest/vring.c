@@ -1,9 +1,8 @@
-/* vring.c - starting and stopping a virtqueue, walking its chains, giving back; see vring.h. */
+/* vring.c - starting and stopping a virtqueue, and walking its chains; see vring.h. */
 #include "guest/vring.h"
 
 #include <string.h>
 
-#include "guest/interrupt.h"
 #include "guest/vring_chain.h"
 
 const char *
@@ -24,6 +23,7 @@ vring_init(struct vring *r, void *ingress, struct vport *vport)
 	memset((void *)r, 0, sizeof(*r));
 	source_init(&r->source, &vring_source_ops, -1, ingress);
 	r->vport = vport;
+	r->hold.send = vring_hold_send;
 	atomic_init(&r->call_fd, -1);
 }
 
@@ -71,6 +71,7 @@ vring_start(struct vring *r, const struct vring_setup *setup)
 	/* Entries are used in order, so what was taken was used. */
 	r->next_used = base;
 	r->signalled_valid = false;
+	moderation_init(&r->moderation, setup->hz, r->size, base);
 	r->hint = 0;
 	r->n_heads = 0;
 	/* Nobody wants kicks: of a receive ring never, of a transmit ring when its lane asks for them. */
@@ -197,58 +198,4 @@ vring_walk(struct vring *r, const struct guest_mem *mem, uint16_t head, uint16_t
 			return vring_break(r, VRING_FAULT_LOOP);
 		at = b.next;
 	}
-}
-
-/* virtio 1.2, 2.7.7.2: interrupt when used_event lies in what was just used. */
-static bool
-wants_call(struct vring *r, uint16_t now)
-{
-	uint16_t former = r->signalled;
-	bool was_valid = r->signalled_valid;
-
-	if (!r->is.event_idx)
-		return !(guest_load16(&r->avail->flags) & VRING_AVAIL_F_NO_INTERRUPT);
-	r->signalled = now;
-	r->signalled_valid = true;
-	return !was_valid || vring_passed_event(guest_load16(&r->avail->ring[r->size]), former, now);
-}
-
-/* Entries and index as they were written: a page that is noted before it is written may be sent too early. */
-static void
-log_used(const struct vring *r, const struct guest_mem *mem, unsigned n)
-{
-	size_t entries = offsetof(struct vring_used, ring);
-
-	for (unsigned i = 1; i <= n; i++) {
-		size_t at = (uint16_t)(r->next_used - i) & r->mask;
-
-		guest_log_write(mem, r->used_log_gpa + entries + at * sizeof(struct vring_used_elem),
-				sizeof(struct vring_used_elem));
-	}
-	guest_log_write(mem, r->used_log_gpa, entries);
-}
-
-bool
-vring_used_publish(struct vring *r, const struct guest_mem *mem, unsigned n)
-{
-	r->next_used = (uint16_t)(r->next_used + n);
-	/* Release: buffers and entries before the index; partner: the driver's barrier after it reads idx. */
-	__atomic_store_n(&r->used->idx, htole16(r->next_used), __ATOMIC_RELEASE);
-	if (unlikely(mem->log.bits != NULL && r->used_log))
-		log_used(r, mem, n);
-	/* Partner: the driver's fence between its used_event (or flags) and its last look at used->idx (virtio 1.2, 2.7.7.1). */
-	atomic_thread_fence(memory_order_seq_cst);
-	return wants_call(r, r->next_used);
-}
-
-void
-vring_call(struct vring *r)
-{
-	int fd = atomic_load_explicit(&r->call_fd, memory_order_acquire);
-
-	if (fd < 0)
-		return;
-	/* Not count_add: several lanes interrupt for one receive ring, each when it has let go of the lock. */
-	atomic_fetch_add_explicit(&r->interrupts, 1, memory_order_relaxed);
-	interrupt_send(fd);
 }

@@ -8,10 +8,9 @@
  * costs it this ring: it stops with a reason until the driver sets the queue up again; all others go on.
  *
  * Used entries are written in ring order, always: used->idx is the truth that a driver recovers from when we die.
- *
  *	state		lanes				control
  *	stopped		do not touch it			may set it up: vring_start
- *	running		take, give, put			takes it from them, waits for a grace period, vring_stop
+ *	running		take, give, put			takes it from them, grace period, vring_settle, vring_stop
  *	broken		leave it alone			the same
  *
  * Taken from lanes is a transmit ring by queue_set_source(q, QUEUE_FROM_SENDER, NULL), a receive ring by a table of the sink that
@@ -25,13 +24,14 @@
 #include "base/spin.h"
 #include "guest/mem.h"
 #include "guest/vring_layout.h"
+#include "nic/hold.h"
+#include "nic/moderation.h"
 #include "nic/source.h"
 #include "nic/vport.h"
 #include "pkt/pkt.h"
 
 #define VRING_SIZE_MAX 32768 /* virtio 1.2, 2.7 */
-#define VRING_CHAIN_MAX \
-	1024 /* descriptors of one chain that are looked at; the kernel's vhost takes as many (UIO_MAXIOV) */
+#define VRING_CHAIN_MAX 1024 /* descriptors of one chain; the kernel's vhost takes as many (UIO_MAXIOV) */
 
 /* Why a ring was given up; text for people. */
 #define VRING_FAULTS(X)                                                               \
@@ -74,6 +74,7 @@ struct vring_setup {
 	int base;    /* index of the first entry not yet taken; -1: begin at used->idx, where a driver recovers */
 	int call_fd; /* eventfd that interrupts the guest, non-blocking; -1: it polls. Borrowed while running */
 	int kick_fd; /* eventfd by which the guest kicks us; -1: we poll. Borrowed while running */
+	uint64_t hz; /* cycles a second; 0: gaps between interrupts are none */
 	const struct guest_mem *_Atomic *mem; /* where the current generation stands */
 };
 
@@ -99,14 +100,16 @@ struct vring {
 	uint16_t next_used;                   /* what used->idx is, or will be once a burst is given back */
 	uint16_t signalled;                   /* used index at the last look at used_event */
 	bool signalled_valid;
-	bool armed;                /* transmit: the guest was asked to kick */
-	unsigned hint;             /* guest_span's */
-	_Atomic uint8_t fault;     /* enum vring_fault; not NONE: broken */
-	uint16_t n_heads;          /* transmit: taken and not given back yet */
-	uint32_t walked;           /* transmit: descriptors in chains of this burst that are longer than one */
+	bool armed;            /* transmit: the guest was asked to kick */
+	unsigned hint;         /* guest_span's */
+	_Atomic uint8_t fault; /* enum vring_fault; not NONE: broken */
+	uint16_t n_heads;      /* transmit: taken and not given back yet */
+	uint32_t walked;       /* transmit: descriptors in chains of this burst that are longer than one */
+	counter delivered;     /* receive: frames that the guest got */
+	counter interrupts;    /* calls made; several lanes may add to it */
+	struct moderation moderation;
+	struct hold hold;          /* its interrupt */
 	_Atomic uint64_t announce; /* transmit: address of a RARP frame to send first, 0: none; control sets */
-	counter interrupts;        /* calls made; several lanes may add to it */
-	counter delivered;         /* receive: frames that the guest got */
 	uint16_t head[PKT_BURST];
 };
 
@@ -119,7 +122,10 @@ void vring_init(struct vring *r, void *ingress, struct vport *vport);
  */
 int vring_start(struct vring *r, const struct vring_setup *setup);
 
-/* After the grace period. Returns the first entry that was not taken, for GET_VRING_BASE. Control. */
+/* After the grace period: sends an interrupt that is held back. True: a lane may be doing so, until another one. Control. */
+bool vring_settle(struct vring *r);
+
+/* After that. Returns the first entry that was not taken, for GET_VRING_BASE. Control. */
 uint16_t vring_stop(struct vring *r);
 
 /* Another eventfd to interrupt the guest by, -1: none. The former one is in use until a grace period has passed. Control. */
@@ -132,7 +138,7 @@ vring_fault(const struct vring *r)
 	return (enum vring_fault)atomic_load_explicit(&((struct vring *)(uintptr_t)r)->fault, memory_order_acquire);
 }
 
-/* Has the lane of a running transmit ring send a RARP frame from that address into the switch. Control. */
+/* Has a running transmit ring send a RARP frame from that address into the switch. Control. */
 void vring_announce(struct vring *r, const uint8_t mac[6]);
 
 /*

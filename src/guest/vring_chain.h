@@ -103,13 +103,16 @@ vring_used_fetch(const struct vring *r, unsigned n)
 }
 
 /*
- * Makes the next n used entries visible. Returns whether the guest is to be interrupted (virtio 1.2, 2.7.7): call vring_call
- * then, once the lock is free.
+ * Makes the next n used entries visible. Returns whether the guest is to be interrupted now (virtio 1.2, 2.7.7; not when lane holds
+ * that back): call vring_call then, once the lock is free.
  */
-bool vring_used_publish(struct vring *r, const struct guest_mem *mem, unsigned n);
+bool vring_used_publish(struct vring *r, struct lane *lane, const struct guest_mem *mem, unsigned n);
 
 /* Interrupts the guest. */
 void vring_call(struct vring *r);
+
+/* The same for r->hold, unless the driver does not wait any more. */
+void vring_hold_send(struct hold *h);
 
 /* Asks for no more kicks. */
 void vring_disarm(struct vring *r);

@@ -248,7 +248,7 @@ vring_put(struct vring *r, struct lane *lane, struct pkt *const *pkts, const int
 	count_add(&r->delivered, write_burst(&w, lane, pkts, tags, n, verdict));
 	if (w.used > 0) {
 		r->next_avail = (uint16_t)(r->next_avail + w.used);
-		call = vring_used_publish(r, w.mem, w.used);
+		call = vring_used_publish(r, lane, w.mem, w.used);
 	}
 	spin_unlock(&r->lock);
 	if (call)

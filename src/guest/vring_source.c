@@ -271,7 +271,7 @@ vring_give(struct source *s, struct lane *lane)
 	for (unsigned i = 0; i < n; i++)
 		vring_used_set(r, i, r->head[i], 0);
 	r->n_heads = 0;
-	if (vring_used_publish(r, atomic_load_explicit(r->mem, memory_order_acquire), n))
+	if (vring_used_publish(r, lane, atomic_load_explicit(r->mem, memory_order_acquire), n))
 		vring_call(r);
 }
 
