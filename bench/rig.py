@@ -2,14 +2,13 @@
 import json
 import os
 import signal
-import socket
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / 'scripts'))
-from lab import ROOT, Lab, LabError, call, libc, namespaces, ping_all, stop, sweep  # noqa: E402,F401
+from lab import ROOT, Lab, LabError, Rpc, call, libc, namespaces, ping_all, stop, sweep  # noqa: E402,F401
 
 FOLDER = Path('/run/fairlead-bench')
 PREFIX = 'flbench'
@@ -125,30 +124,6 @@ def write_config(lab, text):
     path = lab.folder / 'config.yaml'
     path.write_text(text)
     return path
-
-
-class Rpc:
-    """One connection to a daemon; a call costs a write and a read, no process."""
-
-    def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.settimeout(10)
-        self.socket.connect(str(path))
-        self.file = self.socket.makefile('rb')
-        self.id = 0
-
-    def call(self, method, **params):
-        self.id += 1
-        request = {'jsonrpc': '2.0', 'id': self.id, 'method': method, 'params': params}
-        self.socket.sendall(json.dumps(request).encode() + b'\n')
-        answer = json.loads(self.file.readline() or b'{"error": {"message": "the daemon closed the connection"}}')
-        if 'error' in answer:
-            raise LabError(f'{method}: {answer["error"]["message"]}')
-        return answer['result']
-
-    def close(self):
-        self.file.close()
-        self.socket.close()
 
 
 # ---- a laboratory per case, and nothing left of it ----

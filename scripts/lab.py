@@ -288,54 +288,77 @@ def ping_all(lab, pairs, count=5, interval=0.2, wait=4):
     return {pair: len(pinger.missing) for pair, pinger in pingers.items()}
 
 
+class Rpc:
+    """One connection to a daemon; a call costs a write and a read, no process."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.settimeout(10)
+        self.socket.connect(str(path))
+        self.file = self.socket.makefile('rb')
+        self.id = 0
+
+    def call(self, method, **params):
+        self.id += 1
+        request = {'jsonrpc': '2.0', 'id': self.id, 'method': method, 'params': params}
+        self.socket.sendall(json.dumps(request).encode() + b'\n')
+        answer = json.loads(self.file.readline() or b'{"error": {"message": "the daemon closed the connection"}}')
+        if 'error' in answer:
+            raise LabError(f'{method}: {answer["error"]["message"]}')
+        return answer['result']
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+
 class Iperf:
     """TCP streams from one namespace to several servers at once, as iperf3 measures them."""
 
-    def __init__(self, lab, client, servers):
-        """servers: {namespace: address}."""
+    def __init__(self, lab, client):
         self.lab = lab
         self.client = client
-        self.servers = servers
-        for namespace, address in servers.items():
-            lab.spawn(namespace, ['iperf3', '--server', '--bind', address])
-        for namespace, address in servers.items():
-            self.wait_listening(namespace, address)
+        self.serving = set()
 
-    def wait_listening(self, namespace, address):
+    def serve(self, namespace, address):
+        """A server, once for each address, which must be there."""
+        if address in self.serving:
+            return
+        self.lab.spawn(namespace, ['iperf3', '--server', '--bind', address])
         end = time.monotonic() + 5
-        while time.monotonic() < end:
-            if f'{address}:5201' in self.lab.run(namespace, ['ss', '-Hltn']).stdout:
-                return
+        while f'{address}:5201' not in self.lab.run(namespace, ['ss', '-Hltn']).stdout:
+            if time.monotonic() > end:
+                raise LabError(f'iperf3 did not listen on {address} in {namespace}')
             time.sleep(0.05)
-        raise LabError(f'iperf3 did not listen in {namespace}')
+        self.serving.add(address)
 
-    def start(self, namespace, address, seconds):
+    def start(self, address, streams, seconds):
         # to a file: a report of many seconds is larger than a pipe, and nobody reads while the traffic runs
-        with open(self.lab.folder / f'iperf-{namespace}.json', 'wb') as report:
-            return self.lab.spawn(self.client, ['iperf3', '--client', address, '--time', seconds, '--json'],
+        with open(self.lab.folder / f'iperf-{address}.json', 'wb') as report:
+            return self.lab.spawn(self.client, ['iperf3', '--client', address, '--time', seconds, '--parallel', streams, '--json'],
                                   stdout=report, stderr=subprocess.STDOUT)
 
-    def result(self, namespace):
-        text = (self.lab.folder / f'iperf-{namespace}.json').read_text()
+    def result(self, address):
+        text = (self.lab.folder / f'iperf-{address}.json').read_text()
         try:
             report = json.loads(text)
         except ValueError:
-            raise LabError(f'iperf3 to {namespace} gave no report: {text.strip()[-300:]}') from None
+            raise LabError(f'iperf3 to {address} gave no report: {text.strip()[-300:]}') from None
         if 'error' in report:
-            raise LabError(f'iperf3 to {namespace}: {report["error"]}')
+            raise LabError(f'iperf3 to {address}: {report["error"]}')
         return report['end']['sum_received']['bits_per_second']
 
-    def measure(self, seconds, meanwhile=lambda: None, pause=0.25):
-        """Runs all streams for that many whole seconds and calls meanwhile() every pause seconds.
+    def measure(self, streams, seconds, meanwhile=lambda: None, pause=0.25):
+        """Runs {address: number of streams} for that many whole seconds and calls meanwhile() every pause seconds.
 
-        Returns {namespace: bits a second that arrived}.
+        Returns {address: bits a second that arrived}.
         """
         end = time.monotonic() + seconds + 15
-        running = [self.start(namespace, address, seconds) for namespace, address in self.servers.items()]
+        running = [self.start(address, n, seconds) for address, n in streams.items()]
         while any(process.poll() is None for process in running):
             if time.monotonic() > end:
                 raise LabError(f'iperf3 did not end within {seconds + 15} s')
             time.sleep(pause)
             if all(process.poll() is None for process in running):
                 meanwhile()
-        return {namespace: self.result(namespace) for namespace in self.servers}
+        return {address: self.result(address) for address in streams}

@@ -3,6 +3,7 @@ import importlib.machinery
 import importlib.util
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -177,6 +178,43 @@ def test_a_tier_that_does_not_exist_fails_when_it_is_named():
         done = call([ROOT / 'scripts/tiers', tier], check=False)
         assert done.returncode == 1
         assert done.stdout.splitlines()[-1] == '0 passed, 1 failed, 0 skipped'
+
+
+# ---- what an act of ./run must show ----
+
+class FakeRpc:
+    """A daemon whose VMs have VM queues on these processors."""
+
+    def __init__(self, *processors):
+        self.processors = processors
+
+    def call(self, method, **params):
+        if method == 'vmq.list':
+            return [{'queue': n, 'port': f'vm{n}'} for n, _ in enumerate(self.processors, 1)]
+        return [{'id': n, 'vport': f'vm{n}', 'port': f'vm{n}', 'index': 0, 'processor': p} for n, p in enumerate(self.processors, 1)]
+
+
+def test_an_act_whose_queues_share_processors_fails():
+    acts = load('acts.py')
+    assert acts.check_vmq(FakeRpc(1, 2, 3)) == 'vm1 on 1, vm2 on 2, vm3 on 3'
+    with pytest.raises(acts.ActFailed, match='do not stand on 3 processors'):
+        acts.check_vmq(FakeRpc(1, 1, 2))
+    with pytest.raises(acts.ActFailed, match='do not have a queue each'):
+        acts.check_vmq(FakeRpc(1, 2))
+
+
+@pytest.mark.parametrize('gbps, works', [(0.2, True), (0.13, True), (0.12, False)])
+def test_an_act_that_gains_too_little_fails(gbps, works):
+    """0.1 Gb/s before: at least 1.3 times as much has to be moved after."""
+    story = load('story')
+    act = next(act for act in story.acts() if act.name == 'dvmq')
+    before, after = (SimpleNamespace(gbps=rate, busy={0: 100, 1: 0}, standing='') for rate in (0.1, gbps))
+    play = story.Story(story.Screen())
+    if works:
+        play.compare(act, before, after)
+    else:
+        with pytest.raises(story.ActFailed, match='less than 1.3 x'):
+            play.compare(act, before, after)
 
 
 # ---- the commands' own words ----

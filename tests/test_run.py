@@ -27,18 +27,34 @@ def nothing_is_left():
     assert wait_for(lambda: not left() and not os.path.exists('/run/fairlead-run'), seconds=10), f'left behind: {left()}'
 
 
+def rate_of(act, lines):
+    """Of the line that ends an act; nothing was lost in it."""
+    line, = [line for line in lines if line.startswith(f'{act}: ')]
+    return float(re.match(rf'{act}: ([0-9.]+) Gb/s .*median of [0-9.]+ [0-9.]+ [0-9.]+.*, 0 of [0-9]+ pings lost', line).group(1))
+
+
+def bars(lines):
+    return sum(line.startswith(' processor ') for line in lines)
+
+
 def test_a_short_run_plays_the_acts_and_ends():
-    """8 seconds of traffic for two acts, each ending with its figures; the last line compares them."""
-    done = call([ROOT / 'run', '--seconds', 8], timeout=50)
+    """8 seconds of traffic for two acts, each ending with its figures; a line compares them."""
+    done = call([ROOT / 'run', '--act', 'none', '--act', 'vmq', '--seconds', 8], timeout=50)
     lines = done.stdout.splitlines()
-    rates = {}
-    for act in ('none', 'vmq'):
-        line, = [line for line in lines if line.startswith(f'{act}: ')]
-        rates[act] = float(re.match(rf'{act}: ([0-9.]+) Gb/s .*median of [0-9.]+ [0-9.]+ [0-9.]+.*, 0 of 100 pings lost', line).group(1))
-    ratio = float(re.match(r'vmq moves ([0-9.]+) x what none does', lines[-1]).group(1))
+    rates = {act: rate_of(act, lines) for act in ('none', 'vmq')}
+    ratio, = [float(re.match(r'vmq moves ([0-9.]+) x what none does', line).group(1)) for line in lines if line.startswith('vmq moves')]
     assert ratio > 1.5, 'three processors in place of a full one: 3 on a quiet machine'
     assert rates['none'] > 0 and abs(ratio / (rates['vmq'] / rates['none']) - 1) < 0.1, 'the rates are rounded to 0.01'
-    assert sum('emulated' in line for line in lines) >= 2
+    assert sum('emulated' in line for line in lines) >= 2 and bars(lines) == 2 * 8
+
+
+@pytest.mark.parametrize('act, says', [('dvmq', r'balanced: \d+ moves, the last \d+ ms after')])
+def test_an_act_shows_itself_before_and_after(act, says):
+    """Eight bars before and eight after; it ends with status 0 only when it moved more than before."""
+    done = call([ROOT / 'run', '--act', act, '--seconds', 6], timeout=55)
+    lines = done.stdout.splitlines()
+    assert rate_of(act, lines) > 0 and bars(lines) == 2 * 8
+    assert re.search(rf'^{act} moves [0-9.]+ x what was before does', done.stdout, re.M) and re.search(says, done.stdout)
 
 
 def test_a_second_run_at_once_is_refused():
