@@ -259,20 +259,37 @@ empty(struct balance_call *c, unsigned p)
 	balance_settle(c, first);
 }
 
+/* Percent that all but p could take more below `low`. Who wants more than that need not look for places. */
+static double
+room_beside(const struct balance_call *c, unsigned p)
+{
+	double room = 0;
+
+	for (unsigned k = 0; k < c->n_processors; k++)
+		if (k != p && (c->usable & bit(k)))
+			room += max(0, c->params->low - c->peak[k]);
+	return room;
+}
+
 static void
 pack(struct balance_call *c)
 {
 	uint8_t last[PLAN_BALANCE_PROCESSORS_MAX] = { 0 };
+	double peaks[PLAN_BALANCE_PROCESSORS_MAX] = { 0 };
 
+	if (room_beside(c, ALL) <= 0)
+		return;
 	for (unsigned p = 0; p < c->n_processors; p++)
 		for (unsigned i = c->head[p]; i != NIL; i = c->queues[i].scratch.next) {
 			unsigned place = place_of(&c->queues[i], p);
 
 			last[p] = place > last[p] ? (uint8_t)place : last[p];
+			if (place > 0 && c->queues[i].allowed != 0)
+				peaks[p] += peak_of(&c->queues[i]);
 		}
 	for (unsigned place = PLAN_BALANCE_PROCESSORS_MAX; place > 0; place--)
 		for (unsigned p = (unsigned)c->n_processors; p-- > 0;)
-			if (last[p] == place && c->processors[p].usable)
+			if (last[p] == place && (c->usable & bit(p)) && room_beside(c, p) >= peaks[p])
 				empty(c, p);
 }
 
