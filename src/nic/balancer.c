@@ -19,10 +19,10 @@
 #define PERIOD_MIN_NS (5 * NSEC_PER_MS)
 #define BALANCER_ADAPTERS_MAX 16 /* front ends have that many lanes, ctl/host.h */
 
-/* Queues that move together, as one queue of the plan. */
+/* Queues that move together, as one queue of the plan: queues[0], [step], [2 * step] ... below n. */
 struct item {
-	struct queue **queues;
-	unsigned n;
+	struct queue *const *queues;
+	unsigned n, step;
 };
 
 /* What is remembered of an adapter from run to run. */
@@ -81,14 +81,18 @@ balancer_free(struct balancer *b)
 bool
 balancer_wants(const struct adapter *a)
 {
-	return !a->stopped && !uplink_is_medium(&a->uplink) && a->settings.mode == ADAPTER_MODE_VMQ &&
-	       a->settings.dynamic;
+	const struct adapter_settings *s = &a->settings;
+
+	if (a->stopped || uplink_is_medium(&a->uplink))
+		return false;
+	return s->mode == ADAPTER_MODE_VMQ ? s->dynamic
+					   : s->mode == ADAPTER_MODE_RSS && plan_rss_is_dynamic(s->rss.profile);
 }
 
 /* ---- what an adapter has to balance ---- */
 
 static int
-item_add(struct balancer *b, struct queue **queues, unsigned n)
+item_add(struct balancer *b, struct queue *const *queues, unsigned n, unsigned step)
 {
 	if (b->n_items == b->room) {
 		unsigned room = b->room > 0 ? 2 * b->room : 64;
@@ -101,31 +105,39 @@ item_add(struct balancer *b, struct queue **queues, unsigned n)
 			return -ENOMEM;
 		b->room = room;
 	}
-	b->item[b->n_items++] = (struct item){ queues, n };
+	b->item[b->n_items++] = (struct item){ queues, n, step };
 	return 0;
 }
 
+/*
+ * Queue pairs without a VM queue of their own have only what their sender gives, which is for the processor of the VM queue that they
+ * are with to forward.
+ */
 static int
 add_member(struct balancer *b, const struct adapter_member *m)
 {
+	unsigned n = RTE_MIN(m->n_rings, m->n_queues);
 	int err = 0;
 
-	if (m->n_rings == 0 || m->n_queues == 0)
+	if (n == 0)
 		return 0;
 	if (!m->vrss.enabled || m->n_queues == 1)
-		return item_add(b, m->queues, m->n_queues);
-	for (unsigned i = 0; i < m->n_queues && m->vrss.dynamic && err == 0; i++)
-		err = item_add(b, &m->queues[i], 1);
+		return item_add(b, m->queues, m->n_queues, 1);
+	for (unsigned i = 0; i < n && m->vrss.dynamic && err == 0; i++)
+		err = item_add(b, &m->queues[i], m->n_queues - i, n);
 	return err;
 }
 
 static int
 gather(struct balancer *b, const struct adapter *a)
 {
+	bool rss = a->settings.mode == ADAPTER_MODE_RSS;
 	int err = 0;
 
 	b->n_items = 0;
-	for (unsigned i = 0; i < a->n_members && err == 0; i++)
+	for (unsigned i = 0; i < a->n_queues && rss && err == 0; i++)
+		err = item_add(b, &a->queue[i], 1, 1);
+	for (unsigned i = 0; i < a->n_members && !rss && err == 0; i++)
 		err = add_member(b, a->members[i]);
 	return err;
 }
@@ -191,7 +203,7 @@ follow(const struct balancer *b, struct balanced *d)
 static bool
 is_pinned(const struct item *it)
 {
-	for (unsigned i = 0; i < it->n; i++)
+	for (unsigned i = 0; i < it->n; i += it->step)
 		if (it->queues[i]->pinned)
 			return true;
 	return false;
@@ -207,7 +219,7 @@ sample_item(struct balancer *b, const struct item *it, struct plan_balance_queue
 	to->demand = to->backlog = to->waiting = to->lost = 0;
 	if (!balancer_sample_knows(&b->sample, first))
 		memset(&to->memory, 0, sizeof(to->memory));
-	for (unsigned i = 0; i < it->n; i++) {
+	for (unsigned i = 0; i < it->n; i += it->step) {
 		balancer_sample_queue(&b->sample, it->queues[i], to);
 		/* Where somebody put it by hand it stays for as long as if the plan had. */
 		if (it->queues[i]->placed_ns > to->memory.moved_ns)
@@ -267,7 +279,7 @@ carry_out(struct balancer *b, const struct balanced *d, const struct plan_balanc
 	const struct item *it = &b->item[m->queue];
 	struct balancer_event e = event_of(d->adapter, it->queues[0], why[m->why]);
 
-	for (unsigned i = 0; i < it->n; i++) {
+	for (unsigned i = 0; i < it->n; i += it->step) {
 		int err = queue_move(it->queues[i], m->to);
 
 		if (err < 0) /* it stays; the plan lets it rest all the same */
@@ -328,9 +340,21 @@ remembered(struct balancer *b, const struct adapter *a)
 	return d;
 }
 
+/* Conservative: as few processors as can carry the load. */
+static struct plan_balance_params
+params_of(const struct adapter *a)
+{
+	struct plan_balance_params params = a->settings.balance;
+
+	if (a->settings.mode == ADAPTER_MODE_RSS && a->settings.rss.profile == PLAN_RSS_CONSERVATIVE)
+		params.fill = params.high;
+	return params;
+}
+
 static void
 balance(struct balancer *b, const struct adapter *a)
 {
+	struct plan_balance_params params = params_of(a);
 	struct balanced *d = remembered(b, a);
 	struct plan_balance_result out;
 
@@ -342,8 +366,8 @@ balance(struct balancer *b, const struct adapter *a)
 	b->stats.queues += d->n;
 	if (d->n == 0)
 		return;
-	plan_balance(&a->settings.balance, &d->state, b->sample.at_ns, b->sample.processor, n_processors, d->queue,
-		     d->n, b->moves, d->n, &out);
+	plan_balance(&params, &d->state, b->sample.at_ns, b->sample.processor, n_processors, d->queue, d->n, b->moves,
+		     d->n, &out);
 	for (unsigned i = 0; i < out.n_moves; i++)
 		carry_out(b, d, &b->moves[i]);
 	tell_unsplittable(b, d);

@@ -6,8 +6,8 @@
  * Which queues:
  *
  *	adapter			queues
- *	vmq, dynamic		a member's queue pairs together, when it holds a VM queue and vRSS is off;
- *				each pair by itself where vRSS is on and its scheduling dynamic
+ *	vmq, dynamic		a member's queue pairs together, when it holds a VM queue and vRSS is off; where vRSS is on and its
+ *				scheduling dynamic, each VM queue by itself
  *	rss, dynamic profile	the adapter's receive queues
  *
  * Everything else stays where it is, and counts as load (balancer_sample.h): default queues, pinned queues, members without a VM queue,

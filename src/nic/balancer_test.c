@@ -17,7 +17,7 @@
 
 #define PERIOD_MS 20
 #define MEMBERS 8
-#define PAIRS 2
+#define PAIRS 4
 
 static struct adapter adapter;
 static struct adapter *adapters[] = { &adapter };
@@ -51,9 +51,11 @@ open_rig(unsigned n, unsigned pairs_each)
 			pairs[i][k] = queue_new(&vports[i], k);
 			assert_int_equal(queue_move(pairs[i][k], 0), 0);
 		}
-		members[i] = (struct adapter_member){
-			.vport = &vports[i], .queues = pairs[i], .n_queues = n_pairs, .n_rings = 1, .vm_queue = i + 1
-		};
+		members[i] = (struct adapter_member){ .vport = &vports[i],
+						      .queues = pairs[i],
+						      .n_queues = n_pairs,
+						      .n_rings = n_pairs,
+						      .vm_queue = i + 1 };
 		adapter.members[i] = &members[i];
 	}
 	adapter.n_members = MEMBERS;
@@ -200,6 +202,55 @@ with_vrss_each_queue_pair_moves_by_itself(void **state)
 	assert_int_equal(run(5), 1);
 	assert_int_not_equal(queue_processor(pairs[3][0]), queue_processor(pairs[3][1]));
 	close_rig();
+}
+
+/* Two VM queues for four queue pairs: what pairs 2 and 3 send goes with 0 and 1. */
+static void
+pairs_without_a_vm_queue_go_with_those_that_have_one(void **state)
+{
+	open_rig(2, PAIRS);
+	members[3].vrss.enabled = members[3].vrss.dynamic = true;
+	members[3].n_rings = 2;
+	for (unsigned k = 0; k < PAIRS; k++)
+		load[3][k] = 30;
+	assert_int_equal(run(5), 1);
+	assert_int_not_equal(queue_processor(pairs[3][0]), queue_processor(pairs[3][1]));
+	assert_int_equal(queue_processor(pairs[3][0]), queue_processor(pairs[3][2]));
+	assert_int_equal(queue_processor(pairs[3][1]), queue_processor(pairs[3][3]));
+	close_rig();
+}
+
+/* The wire's own queues, which stand in for member 0's here. */
+static void
+receive_queues_move_under_a_dynamic_profile(void **state)
+{
+	static const struct {
+		enum plan_rss_profile profile;
+		unsigned least, most; /* processors that 4 x 40 % are on in the end */
+	} rows[] = {
+		{ PLAN_RSS_CLOSEST, 4, 4 },        { PLAN_RSS_NUMA, 4, 4 },
+		{ PLAN_RSS_CONSERVATIVE, 2, 3 }, /* two would do; a third may be taken to even them out */
+		{ PLAN_RSS_CLOSEST_STATIC, 1, 1 }, { PLAN_RSS_NUMA_STATIC, 1, 1 },
+	};
+
+	for (unsigned row = 0; row < sizeof(rows) / sizeof(rows[0]); row++) {
+		uint64_t used = 0;
+
+		open_rig(4, PAIRS);
+		adapter.settings.mode = ADAPTER_MODE_RSS;
+		adapter.settings.rss.profile = rows[row].profile;
+		adapter.n_queues = 4;
+		for (unsigned k = 0; k < 4; k++) {
+			adapter.queue[k] = pairs[0][k];
+			load[0][k] = 40;
+		}
+		run(100); /* what the first moves left uneven is evened out when it has rested */
+		for (unsigned k = 0; k < 4; k++)
+			used |= 1ull << queue_processor(pairs[0][k]);
+		assert_in_range(__builtin_popcountll(used), rows[row].least, rows[row].most);
+		assert_int_equal(run(200), 0);
+		close_rig();
+	}
 }
 
 /* ---- what stays ---- */
@@ -384,6 +435,8 @@ main(void)
 		cmocka_unit_test(when_little_is_left_to_do_queues_come_home),
 		cmocka_unit_test(a_port_without_vrss_moves_as_a_whole),
 		cmocka_unit_test(with_vrss_each_queue_pair_moves_by_itself),
+		cmocka_unit_test(pairs_without_a_vm_queue_go_with_those_that_have_one),
+		cmocka_unit_test(receive_queues_move_under_a_dynamic_profile),
 		cmocka_unit_test(queues_that_may_not_move_stay),
 		cmocka_unit_test(a_queue_that_is_released_moves_again),
 		cmocka_unit_test(dynamic_can_be_switched_while_running),
