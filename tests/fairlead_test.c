@@ -424,6 +424,40 @@ what_is_no_daemon_is_recognized(void **state)
 	unlink(path);
 }
 
+/* It has neither processors nor queues to tell of, and 3 drops. */
+static void
+the_picture_of_a_daemon_with_few_methods_shows_what_there_is(void **state)
+{
+	struct fixture *f = *state;
+	struct outcome *o = fairlead(f, "top");
+	json_t *all;
+
+	assert_int_equal(o->status, 0);
+	assert_string_equal(o->err, "");
+	assert_non_null(strstr(o->out, " no processors\n"));
+	assert_non_null(strstr(o->out, " DROPS  spoofed 3\n"));
+	assert_non_null(strstr(o->out, "books balance"));
+	o = fairlead(f, "top --json");
+	assert_int_equal(o->status, 0);
+	all = json_loads(o->out, 0, NULL);
+	assert_true(json_is_object(all));
+	json_decref(all);
+}
+
+static void
+a_picture_that_cannot_be_had_is_a_failure_with_its_reason(void **state)
+{
+	struct outcome *o = fairlead(*state, "top --once --rpc /nonexistent/x.sock");
+
+	assert_int_equal(o->status, 1);
+	assert_string_equal(o->err,
+			    "fairlead: no daemon answers on /nonexistent/x.sock: No such file or directory\n"
+			    "hint: start it: fairleadd --config FILE; or name its socket by --rpc or FAIRLEAD_RPC\n");
+	o = fairlead(*state, "top --once --interval-ms 99");
+	assert_int_equal(o->status, 2);
+	assert_string_equal(o->err, "fairlead: --interval-ms 99 is outside 100 to 60000\n");
+}
+
 static void
 a_full_disk_is_a_failure(void **state)
 {
@@ -450,6 +484,8 @@ main(int argc, char **argv)
 		with_server(a_file_is_checked_without_a_daemon),
 		with_server(a_file_is_applied_with_its_name_and_the_callers_address),
 		with_server(what_is_no_daemon_is_recognized),
+		with_server(the_picture_of_a_daemon_with_few_methods_shows_what_there_is),
+		with_server(a_picture_that_cannot_be_had_is_a_failure_with_its_reason),
 		cmocka_unit_test(a_full_disk_is_a_failure),
 	};
 

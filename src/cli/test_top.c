@@ -62,6 +62,7 @@ take_small_host(struct top_model *m)
 		"'rx_bytes':125000000,'tx_packets':50,'tx_bytes':5000,'drops':0}]",
 	};
 
+	setenv("TZ", "UTC", 1);
 	for (int s = 0; s < 2; s++) {
 		take(m, TOP_PROCESSORS, s + 1, processors[s]);
 		take(m, TOP_QUEUES, s + 1, queues[s]);
@@ -71,6 +72,10 @@ take_small_host(struct top_model *m)
 	take(m, TOP_ADAPTER, 2, "{'name':'wire','front_end_thread':true,'front_end_percent':30,'dynamic':true}");
 	take(m, TOP_PORTS, 2,
 	     "[{'name':'vm1','switch':'ext'},{'name':'vm2','switch':'ext'},{'name':'vm4','switch':'ext'}]");
+	take(m, TOP_MOVES, 2,
+	     "[{'serial':7,'at':'2026-11-24T13:41:07.123Z','adapter':'wire','port':'vm2','queue':3,'index':0,'from':1,"
+	     "'to':2,'why':'overload','means':'its processor had too much to do','from_before':97,'from_after':61,"
+	     "'to_before':0,'to_after':36}]");
 	take(m, TOP_BOOKS, 2, "{'offered':9,'copies':0,'delivered':6,'dropped':0,'held':3,'balanced':true}");
 }
 

@@ -26,6 +26,7 @@ static const struct {
 	[TOP_ADAPTERS] = { "adapter.list", 0 },     [TOP_ADAPTER] = { "adapter.show", 0 },
 	[TOP_PORTS] = { "port.list", SELDOM_NS },   [TOP_DROPS] = { "drops", SELDOM_NS },
 	[TOP_BOOKS] = { "stats.show", BOOKS_NS },   [TOP_VRSS] = { "vrss.list", SELDOM_NS },
+	[TOP_MOVES] = { "vmq.watch", 0 },
 };
 
 struct top_ask {
@@ -35,6 +36,7 @@ struct top_ask {
 	bool lacks[TOP_PARTS]; /* the daemon has no such method */
 	uint64_t asked_ns[TOP_PARTS];
 	struct top_call call; /* under way while its method is not NULL */
+	struct err lost;      /* why there is no connection */
 };
 
 struct top_ask *
@@ -76,6 +78,7 @@ static void
 lost(struct top_ask *ask, struct top_view *v, const struct err *err)
 {
 	disconnect(ask);
+	ask->lost = *err;
 	v->connected = false;
 	top_say(v, TOP_REFUSED, "no daemon; trying again (%s)", err->msg);
 }
@@ -119,18 +122,30 @@ is_due(const struct top_ask *ask, enum top_part part, uint64_t now_ns)
 }
 
 static int
+ask_each_adapter(struct top_ask *ask, const struct top_model *m, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < m->n_adapters && rc == 0; i++)
+		rc = ask_part(ask, TOP_ADAPTER, json_pack("{s:s}", "adapter", m->adapters[i].name), err);
+	return rc;
+}
+
+static int
 ask_all(struct top_ask *ask, const struct top_model *m, uint64_t now_ns, struct err *err)
 {
+	json_int_t last = (json_int_t)top_model_last_move(m);
 	int rc = 0;
 
 	for (enum top_part part = 0; part < TOP_PARTS && rc == 0; part++) {
 		if (!is_due(ask, part, now_ns))
 			continue;
 		ask->asked_ns[part] = now_ns;
-		if (part != TOP_ADAPTER)
-			rc = ask_part(ask, part, json_object(), err);
-		for (size_t i = 0; part == TOP_ADAPTER && i < m->n_adapters && rc == 0; i++)
-			rc = ask_part(ask, part, json_pack("{s:s}", "adapter", m->adapters[i].name), err);
+		if (part == TOP_ADAPTER)
+			rc = ask_each_adapter(ask, m, err);
+		else
+			rc = ask_part(ask, part, part == TOP_MOVES ? json_pack("{s:I}", "since", last) : json_object(),
+				      err);
 	}
 	return rc;
 }
@@ -236,6 +251,6 @@ top_ask_wait(struct top_ask *ask, struct top_model *m, struct top_view *v, int t
 			top_ask_read(ask, m, v, top_clock_ns());
 	}
 	if (ask->client == NULL)
-		return err_set(err, -ENOTCONN, "%s", v->said);
-	return 0;
+		*err = ask->lost;
+	return ask->client == NULL ? -ENOTCONN : 0;
 }

@@ -166,14 +166,38 @@ put_drops(const struct top_picture *p, int y)
 }
 
 static void
+put_move(const struct top_picture *p, const struct top_move *move, int y, enum canvas_style style)
+{
+	const char *arrow = p->canvas->utf8 ? "\u2192" : "->";
+	char at[16] = "";
+	struct tm local;
+	int x;
+
+	if (localtime_r(&move->at, &local) != NULL)
+		strftime(at, sizeof(at), "%H:%M:%S", &local);
+	x = canvas_fit(p->canvas, y, 1, STYLE_DIM, "%s  ", at);
+	x = canvas_fit(p->canvas, y, x, style, "%-8s  ", move->name);
+	if (move->from == move->to)
+		x = canvas_fit(p->canvas, y, x, style, "stays on %u  ", move->to);
+	else
+		x = canvas_fit(p->canvas, y, x, style, "%2u %s %u%*s", move->from, arrow, move->to,
+			       move->to < 10 ? 3 : 2, "");
+	x = canvas_fit(p->canvas, y, x, style, "%s", move->why);
+	if (move->from != move->to && (move->from_before > 0 || move->to_after > 0))
+		x = canvas_fit(p->canvas, y, x, style, ": %.0f %% %s %.0f %%, %.0f %% %s %.0f %%", move->from_before,
+			       arrow, move->from_after, move->to_before, arrow, move->to_after);
+	canvas_fit(p->canvas, y, x, STYLE_DIM, "  %s", move->means);
+}
+
+/* The last one first. */
+static void
 put_moves(const struct top_picture *p, int y, int lines)
 {
-	size_t shown = (size_t)lines - 1, n = p->model->n_moves;
+	size_t n = p->model->n_moves;
 
 	canvas_put(p->canvas, y, 1, STYLE_LABEL, "MOVES");
-	for (size_t i = 0; i < shown && i < n; i++)
-		canvas_put(p->canvas, y + 1 + (int)i, 1, i == 0 ? STYLE_PLAIN : STYLE_DIM,
-			   p->model->moves[n - 1 - i].text);
+	for (size_t i = 0; (int)i < lines - 1 && i < n; i++)
+		put_move(p, &p->model->moves[n - 1 - i], y + 1 + (int)i, i == 0 ? STYLE_PLAIN : STYLE_DIM);
 }
 
 /* ---- the selection ---- */

@@ -73,7 +73,10 @@ a_printed_picture_has_bars_queues_nics_totals_and_drops(void **state)
 		     "\n"
 		     " wire's NIC  ██████··············  30 %         in 90k/s 1.00 Gb/s\n"
 		     " TOTAL  90k packets/s  1.00 Gb/s  12 drops/s  books balance, 3 held\n"
-		     " DROPS  queue_full 12/s\n");
+		     " DROPS  queue_full 12/s\n"
+		     "\n"
+		     " MOVES\n"
+		     " 13:41:07  vm2        1 → 2   overload: 97 % → 61 %, 0 % → 36 %\n");
 	free(text);
 }
 
@@ -220,7 +223,7 @@ queues_without_room_are_counted(void **state)
 	take_large_host(&model, 64, 1024);
 	text = picture(&v, 5, 100, 30, true);
 	for (const char *line = text; *line != '\0'; line += strcspn(line, "\n") + 1)
-		if (strcspn(line, "\n") > 4 && strncmp(line + 4, "cpu", 3) == 0) {
+		if (strstr(line, "cpu") == line + 4) {
 			assert_int_equal(queues_on_line(line), 16);
 			lines++;
 		}
@@ -297,6 +300,28 @@ a_processor_does_the_work_of_an_inline_front_end_and_a_link_may_be_down(void **s
 	assert_non_null(strstr(text, " a's NIC   (a processor's work)"));
 	assert_non_null(strstr(text, " b's NIC   its link is down"));
 	assert_non_null(strstr(text, " hosta  a: none  b: RSS"));
+	free(text);
+}
+
+static void
+moves_are_told_with_their_reasons_the_last_one_first(void **state)
+{
+	struct top_view v = { .queue = -1, .host = "hosta" };
+	char *text;
+
+	take_small_host(&model);
+	take(&model, TOP_MOVES, 3,
+	     "[{'serial':8,'at':'2026-11-24T13:41:09Z','port':'vm4','queue':5,'index':1,'from':3,'to':10,'why':'by-"
+	     "hand',"
+	     "'means':'it was moved by hand'},"
+	     "{'serial':9,'at':'2026-11-24T13:41:10Z','port':'gone','queue':77,'index':2,'from':3,'to':3,"
+	     "'why':'unsplittable','means':'it is too much','from_before':100}]");
+	text = picture(&v, 5, 100, 0, true);
+	assert_non_null(strstr(text,
+			       " MOVES\n"
+			       " 13:41:10  gone.2    stays on 3  unsplittable  it is too much\n"
+			       " 13:41:09  vm4.1      3 → 10  by-hand  it was moved by hand\n"
+			       " 13:41:07  vm2        1 → 2   overload: 97 % → 61 %, 0 % → 36 %  its processor had "));
 	free(text);
 }
 
@@ -421,6 +446,7 @@ main(void)
 		with_model(rows_scroll_to_where_the_selection_is),
 		with_model(a_high_terminal_shows_all_queues),
 		with_model(a_processor_does_the_work_of_an_inline_front_end_and_a_link_may_be_down),
+		with_model(moves_are_told_with_their_reasons_the_last_one_first),
 		with_model(books_that_do_not_balance_cry),
 		with_model(a_long_refusal_is_broken_between_words),
 		cmocka_unit_test(numbers_have_three_digits_at_most),

@@ -95,13 +95,29 @@ drops_json(const struct top_model *m)
 	return list;
 }
 
+static json_t *
+moves_json(const struct top_model *m)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < m->n_moves; i++) {
+		const struct top_move *move = &m->moves[i];
+
+		add(&list, json_pack("{s:I, s:I, s:s, s:i, s:i, s:s, s:s}", "serial", (json_int_t)move->serial, "at_s",
+				     (json_int_t)move->at, "name", move->name, "from", (int)move->from, "to",
+				     (int)move->to, "why", move->why, "means", move->means));
+	}
+	return list;
+}
+
 json_t *
 top_model_json(const struct top_model *m, const char *host)
 {
 	struct top_totals t = top_model_totals(m);
 
-	return json_pack("{s:s, s:o, s:o, s:o, s:I, s:b, s:o, s:o, s:o, s:o}", "host", host, "packets_s",
+	return json_pack("{s:s, s:o, s:o, s:o, s:I, s:b, s:o, s:o, s:o, s:o, s:o}", "host", host, "packets_s",
 			 figure(t.packets_s), "bits_s", figure(t.bits_s), "drops_s", figure(t.drops_s), "held",
 			 (json_int_t)m->books.held, "balanced", m->books.balanced, "processors", processors_json(m),
-			 "queues", queues_json(m), "adapters", adapters_json(m), "drops", drops_json(m));
+			 "queues", queues_json(m), "adapters", adapters_json(m), "drops", drops_json(m), "moves",
+			 moves_json(m));
 }

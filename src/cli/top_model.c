@@ -322,7 +322,6 @@ take_vrss(struct top_model *m, const json_t *list)
 	free(m->vrss);
 	m->vrss = next;
 	m->n_vrss = json_array_size(list);
-	m->has_vrss = true;
 	return 0;
 }
 
@@ -393,6 +392,79 @@ take_books(struct top_model *m, const json_t *row)
 	return 0;
 }
 
+/* ---- moves ---- */
+
+/* Seconds since 1970 of "2026-11-24T13:41:07.123Z"; 0 when it is not like that. */
+static time_t
+time_of(const json_t *row, const char *key)
+{
+	const char *text = json_string_value(json_object_get(row, key));
+	struct tm tm = { 0 };
+
+	return text != NULL && strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) != NULL ? timegm(&tm) : 0;
+}
+
+/* As the queue itself is called, if it is still there; else by what the event says. */
+static void
+name_move(struct top_move *move, const struct top_model *m, const json_t *row)
+{
+	const struct top_queue *q = top_model_queue(m, number_of(row, "queue"));
+	char vport[TOP_NAME_LEN];
+	unsigned index = number_of(row, "index");
+
+	NAME_OF(row, "port", vport);
+	if (q != NULL && q->index == index && strcmp(q->vport, vport) == 0)
+		snprintf(move->name, sizeof(move->name), "%s", q->name);
+	else if (index > 0)
+		snprintf(move->name, sizeof(move->name), "%s.%u", vport, index);
+	else
+		snprintf(move->name, sizeof(move->name), "%s", vport);
+}
+
+static void
+move_set(struct top_move *move, const struct top_model *m, const json_t *row)
+{
+	*move = (struct top_move){
+		.serial = count_of(row, "serial"),
+		.at = time_of(row, "at"),
+		.from = number_of(row, "from"),
+		.to = number_of(row, "to"),
+		.from_before = percent_of(row, "from_before"),
+		.from_after = percent_of(row, "from_after"),
+		.to_before = percent_of(row, "to_before"),
+		.to_after = percent_of(row, "to_after"),
+	};
+	NAME_OF(row, "why", move->why);
+	NAME_OF(row, "means", move->means);
+	name_move(move, m, row);
+}
+
+/* Behind those that are known; the oldest go. */
+static int
+take_moves(struct top_model *m, const json_t *list)
+{
+	size_t n = json_array_size(list), skipped = n > TOP_MOVES_KEPT ? n - TOP_MOVES_KEPT : 0;
+
+	if (n == 0)
+		return 0;
+	if (m->moves == NULL)
+		m->moves = calloc(TOP_MOVES_KEPT, sizeof(*m->moves));
+	if (m->moves == NULL)
+		return -ENOMEM;
+	for (size_t i = skipped; i < n; i++) {
+		if (m->n_moves == TOP_MOVES_KEPT)
+			memmove(m->moves, m->moves + 1, --m->n_moves * sizeof(*m->moves));
+		move_set(&m->moves[m->n_moves++], m, json_array_get(list, i));
+	}
+	return 0;
+}
+
+uint64_t
+top_model_last_move(const struct top_model *m)
+{
+	return m->n_moves > 0 ? m->moves[m->n_moves - 1].serial : 0;
+}
+
 /* ---- the model ---- */
 
 int
@@ -415,6 +487,8 @@ top_model_take(struct top_model *m, enum top_part part, const json_t *answer, ui
 		return take_books(m, answer);
 	case TOP_VRSS:
 		return take_vrss(m, answer);
+	case TOP_MOVES:
+		return take_moves(m, answer);
 	default:
 		return 0;
 	}

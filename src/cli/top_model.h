@@ -10,9 +10,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
-#define TOP_NAME_LEN 32    /* as CONFIG_NAME_MAX: ports, adapters, switches, reasons */
-#define TOP_TOKEN_LEN 48   /* a name, ".", and a number */
+#define TOP_NAME_LEN 32  /* as CONFIG_NAME_MAX: ports, adapters, switches, reasons */
+#define TOP_TOKEN_LEN 48 /* a name, ".", and a number */
+#define TOP_MOVES_KEPT 32
 #define TOP_UNKNOWN (-1.0) /* a rate that needs one more sample, a share that the daemon does not tell */
 
 /* A counter and how fast it grew between the last two answers. */
@@ -65,10 +67,14 @@ struct top_drop {
 	struct top_rate packets; /* of all ports */
 };
 
-/* A queue that the daemon moved, and why. */
+/* What the balancer, or a person, did with a queue: an event of vmq.watch. Percents are of a processor; all 0: nothing was measured. */
 struct top_move {
-	uint64_t number; /* of the event; they rise */
-	char text[200];
+	uint64_t serial;
+	time_t at;
+	char name[TOP_TOKEN_LEN]; /* of the queue, as far as it is known */
+	unsigned from, to;        /* processors; the same: it could not be helped */
+	char why[TOP_NAME_LEN], means[120];
+	double from_before, from_after, to_before, to_after;
 };
 
 struct top_books {
@@ -83,11 +89,11 @@ struct top_model {
 	struct top_port *ports;
 	struct top_vrss *vrss;
 	struct top_drop *drops; /* the ones that ever happened */
-	struct top_move *moves; /* oldest first */
+	struct top_move *moves; /* the last TOP_MOVES_KEPT, oldest first */
 	size_t n_processors, n_queues, n_adapters, n_ports, n_vrss, n_drops, n_moves;
 	struct top_books books;
 	uint64_t processors_ns, queues_ns, adapters_ns, drops_ns; /* of the last answer; 0: none yet */
-	bool has_drops, has_vrss, has_moves;                      /* the daemon answered that */
+	bool has_drops;                                           /* the daemon answered that */
 };
 
 enum top_part {
@@ -99,6 +105,7 @@ enum top_part {
 	TOP_DROPS,      /* drops */
 	TOP_BOOKS,      /* stats.show */
 	TOP_VRSS,       /* vrss.list */
+	TOP_MOVES,      /* vmq.watch, of what came after top_model_last_move() */
 	TOP_PARTS
 };
 
@@ -122,6 +129,9 @@ const struct top_vrss *top_model_vrss(const struct top_model *m, const char *por
 
 /* The adapter that a queue's frames come in by; NULL when there is none, or it is not known. */
 const struct top_adapter *top_model_adapter_of(const struct top_model *m, const struct top_queue *q);
+
+/* The number of the last move that is known; 0: none is. */
+uint64_t top_model_last_move(const struct top_model *m);
 
 /* All of it as `top --json` prints it; NULL without memory. */
 json_t *top_model_json(const struct top_model *m, const char *host);

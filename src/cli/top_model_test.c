@@ -159,6 +159,29 @@ the_front_end_of_an_adapter_stays_known_between_answers(void **state)
 	assert_true(m->adapters[0].front_end < 0);
 }
 
+/* 40 events, of which 32 are kept: 9 to 40. */
+static void
+the_last_moves_are_kept_and_the_next_ones_asked_for(void **state)
+{
+	struct top_model *m = *state;
+
+	assert_int_equal(top_model_last_move(m), 0);
+	for (int i = 1; i <= 40; i += 2) {
+		char events[128];
+
+		snprintf(events, sizeof(events), "[{'serial':%d,'port':'vm1'},{'serial':%d,'port':'vm1','index':1}]", i,
+			 i + 1);
+		take(m, TOP_MOVES, i, events);
+		assert_int_equal(top_model_last_move(m), i + 1);
+	}
+	assert_int_equal(m->n_moves, TOP_MOVES_KEPT);
+	assert_int_equal(m->moves[0].serial, 9);
+	assert_string_equal(m->moves[0].name, "vm1");
+	assert_string_equal(m->moves[31].name, "vm1.1");
+	take(m, TOP_MOVES, 50, "[]");
+	assert_int_equal(top_model_last_move(m), 40);
+}
+
 static void
 names_from_a_daemon_cannot_steer_the_terminal(void **state)
 {
@@ -365,6 +388,7 @@ main(void)
 		with_model(totals_are_those_of_all_queues),
 		with_model(a_queue_has_the_adapter_of_its_ports_switch),
 		with_model(the_front_end_of_an_adapter_stays_known_between_answers),
+		with_model(the_last_moves_are_kept_and_the_next_ones_asked_for),
 		with_model(names_from_a_daemon_cannot_steer_the_terminal),
 		with_model(odd_answers_make_an_odd_model_and_harm_nobody),
 		with_model(as_json_it_has_the_keys_that_the_schema_promises),

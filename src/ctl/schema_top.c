@@ -69,6 +69,18 @@ static const struct schema_key reason_keys[] = {
 };
 static const struct schema_object reason = { "reason", "one reason for drops", reason_keys };
 
+static const struct schema_key move_keys[] = {
+	{ "serial", SCHEMA_INT, .help = "number of the event, as in `vmq watch`" },
+	{ "at_s", SCHEMA_INT, .unit = "s", .help = "when, since 1970 UTC" },
+	{ "name", SCHEMA_STRING, .help = "the queue, as in the picture" },
+	{ "from", SCHEMA_INT, .help = "the processor that it left" },
+	{ "to", SCHEMA_INT, .help = "the processor that serves it now; the same when no move would help" },
+	{ "why", SCHEMA_STRING, .help = "a word for the reason" },
+	{ "means", SCHEMA_STRING, .help = "the reason in words" },
+	{ NULL },
+};
+static const struct schema_object move = { "move", "a queue that moved, or could not be helped", move_keys };
+
 const struct schema_key top_details[] = {
 	{ "host", SCHEMA_STRING, .help = "name of the host" },
 	RATE("packets_s", "frames taken from queues"),
@@ -80,5 +92,6 @@ const struct schema_key top_details[] = {
 	{ "queues", SCHEMA_LIST, SCHEMA_OBJECT, .of = &queue, .help = "what stands on them" },
 	{ "adapters", SCHEMA_LIST, SCHEMA_OBJECT, .of = &adapter, .help = "the NICs" },
 	{ "drops", SCHEMA_LIST, SCHEMA_OBJECT, .of = &reason, .help = "the reasons that ever happened" },
+	{ "moves", SCHEMA_LIST, SCHEMA_OBJECT, .of = &move, .help = "the last moves, oldest first" },
 	{ NULL },
 };
