@@ -85,6 +85,40 @@ def ready_dvmq(rpc):
     return places(queues)
 
 
+def check_vrss(rpc):
+    return spread([q for q in rpc.call('queue.list') if q['port'] == 'vm1'], 'the queues of vm1')
+
+
+def check_rss(rpc):
+    state = rpc.call('rss.show', adapter=ADAPTER)
+    if not state['operational']:
+        raise ActFailed(f'RSS is not operational: {state["reason"]}')
+    return spread([q for q in rpc.call('queue.list') if q['vport'] == ADAPTER], 'the queues of the adapter')
+
+
+STORES, NETS = ('store1', 'store2'), ('net1', 'net2')
+
+
+def check_pairs(rpc):
+    """Storage by RSS and VMs by VM queues, on processors that the other pair does not have."""
+    queues = rpc.call('queue.list')
+    storage = [q for q in queues if q['vport'] in STORES]
+    behind = [q for q in queues if q['port'] in VM_PORTS]
+    modes = {row['name']: row['mode'] for row in rpc.call('adapter.list')}
+    if modes != {**dict.fromkeys(STORES, 'rss'), **dict.fromkeys(NETS, 'vmq')}:
+        raise ActFailed(f'the adapters are not two pairs: {modes}')
+    spread(storage, 'the storage queues', 2)
+    both = {q['processor'] for q in storage} & {q['processor'] for q in behind}
+    if both:
+        raise ActFailed(f'storage and VMs share processors {sorted(both)}: {places(storage + behind)}')
+    return f'storage: {places(storage)}; VMs: {places(behind)}'
+
+
+def pairs_targets():
+    return {'store1': Target('flhost', '10.77.1.1', 8), 'store2': Target('flhost', '10.77.2.1', 8),
+            'vm1': Target('flvm1', '10.77.3.11'), 'vm2': Target('flvm2', '10.77.3.12'), 'vm3': Target('flvm3', '10.77.4.13')}
+
+
 def acts():
     host = 'converged-host.yaml'
     return [
@@ -96,4 +130,15 @@ def acts():
             'dynamic-vmq.yaml', vms(6, 2, 1), check_vmq, ready_dvmq, timed=True,
             before=[['vmq', 'set', ADAPTER, '--max-processors', '1']], before_says='all VMs on the home processor',
             commands=[['vmq', 'set', ADAPTER, '--max-processors', '7']]),
+        Act('vrss', 'vRSS: one VM with four queue pairs, its flows spread over them and their processors', 'vrss.yaml',
+            {'vm1': Target('flvm1', PLACES['flvm1'], 16)}, check_vrss, to='vm1',
+            before=[['vrss', 'disable', 'vm1']], before_says='vRSS off', commands=[['vrss', 'enable', 'vm1']]),
+        Act('rss', 'RSS: the flows to the host itself spread over the queues of its adapter', 'rss.yaml',
+            {'host': Target('flhost', PLACES['flhost'], 16)}, check_rss, to='the host',
+            before=[['rss', 'disable', ADAPTER]], before_says='RSS off', commands=[['rss', 'enable', ADAPTER]]),
+        Act('pairs', 'four NICs: a pair with RSS for storage, a pair with VM queues for VMs', 'four-nics.yaml', pairs_targets(),
+            check_pairs, to='storage and VMs', gain=0,
+            pings=[('fldc', target.address) for target in pairs_targets().values()],
+            wires={'flstore1': ('fldcs1', '10.77.1.100/24'), 'flstore2': ('fldcs2', '10.77.2.100/24'),
+                   'flnet1': ('fldcn1', '10.77.3.100/24'), 'flnet2': ('fldcn2', '10.77.4.100/24')}),
     ]

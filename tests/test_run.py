@@ -48,13 +48,21 @@ def test_a_short_run_plays_the_acts_and_ends():
     assert sum('emulated' in line for line in lines) >= 2 and bars(lines) == 2 * 8
 
 
-@pytest.mark.parametrize('act, says', [('dvmq', r'balanced: \d+ moves, the last \d+ ms after')])
+@pytest.mark.parametrize('act, says', [('dvmq', r'balanced: \d+ moves, the last \d+ ms after'), ('vrss', r'now: .*vm1\.3 on'),
+                                       ('rss', r'with RSS off processor 1')])
 def test_an_act_shows_itself_before_and_after(act, says):
     """Eight bars before and eight after; it ends with status 0 only when it moved more than before."""
     done = call([ROOT / 'run', '--act', act, '--seconds', 6], timeout=55)
     lines = done.stdout.splitlines()
     assert rate_of(act, lines) > 0 and bars(lines) == 2 * 8
     assert re.search(rf'^{act} moves [0-9.]+ x what was before does', done.stdout, re.M) and re.search(says, done.stdout)
+
+
+def test_two_pairs_of_nics_do_not_share_processors():
+    done = call([ROOT / 'run', '--act', 'pairs', '--seconds', 6], timeout=55)
+    storage, vms = re.search(r'^  where: storage: (.*); VMs: (.*)$', done.stdout, re.M).groups()
+    used = [set(re.findall(r' on (\d+)', part)) for part in (storage, vms)]
+    assert rate_of('pairs', done.stdout.splitlines()) > 0 and all(used) and not used[0] & used[1], used
 
 
 def test_a_second_run_at_once_is_refused():
