@@ -1,6 +1,6 @@
 """The cases, in the order in which they are measured. Each is a module with HELP (a line), and measure(seconds): a list of Rows."""
 from cases import balancer_cost, cores, filter, first_packet, idle, idle_load, incast, memory, ports, queue_move, start, statistics, tap_tcp
-from cases import vm_bounce, vm_latency, vm_lso, wire_vm
+from cases import table_change, vm_bounce, vm_latency, vm_lso, wire_vm
 
 CASES = {
     'filter': filter,
@@ -20,6 +20,7 @@ CASES = {
     'idle-load': idle_load,
     'first-packet': first_packet,
     'queue-move': queue_move,
+    'table-change': table_change,
     'balancer-cost': balancer_cost,
     'start': start,
     'memory': memory,
