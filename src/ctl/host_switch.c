@@ -89,6 +89,7 @@ host_adapter_settings(const struct config_adapter *is, struct adapter_settings *
 		.max_processors = is->max_processors,
 		.max_processor = is->max_processor,
 		.dynamic = is->dynamic,
+		.rx_checksum = is->offload.rx_checksum,
 		.rss = {
 			.profile = (enum plan_rss_profile)is->rss.profile,
 			.hash_types = config_hash_types(&is->rss),

@@ -22,6 +22,7 @@ adapter_settings_init(struct adapter_settings *s)
 		.queues = 8, /* as the configuration's default */
 		.base = -1,
 		.max_processor = -1,
+		.rx_checksum = true,
 		.rss = { .profile = PLAN_RSS_NUMA_STATIC,
 			 .hash_types =
 				 HASH_IPV4 | HASH_TCP_IPV4 | HASH_UDP_IPV4 | HASH_IPV6 | HASH_TCP_IPV6 | HASH_UDP_IPV6,
@@ -65,6 +66,8 @@ adapter_set(struct adapter *a, const struct adapter_settings *s, struct err *err
 	ret = adapter_replan(a, true, err);
 	if (ret < 0)
 		a->settings = former;
+	else
+		atomic_store(&a->frontend.doubts_checksums, !s->rx_checksum);
 	return ret;
 }
 
@@ -164,6 +167,7 @@ start_queues(struct adapter *a, struct err *err)
 	ret = frontend_start(&a->frontend, &a->uplink, &a->wire, a->lane_id, n_processors == 1 ? processors[0] : NULL);
 	if (ret < 0)
 		return err_set(err, ret, "adapter '%s': cannot start its front end", a->name);
+	atomic_store(&a->frontend.doubts_checksums, !a->settings.rx_checksum);
 	return 0;
 }
 

@@ -38,6 +38,7 @@ struct adapter_settings {
 	unsigned max_processors; /* 0: all from base on */
 	int max_processor;       /* the last that may be used, inclusive; -1: no limit */
 	bool dynamic;            /* vmq: the balancer moves the queues */
+	bool rx_checksum;        /* what the uplink says of received checksums is passed on */
 	struct {
 		enum plan_rss_profile profile;
 		unsigned hash_types; /* HASH_*; for the tables of vRSS ports, too */

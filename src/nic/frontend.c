@@ -114,6 +114,9 @@ frontend_poll(struct frontend *fe, const struct lane *lane)
 	n = rte_eth_rx_burst((uint16_t)port, 0, mbufs, BURST);
 	if (n == 0)
 		return 0;
+	if (unlikely(atomic_load_explicit(&fe->doubts_checksums, memory_order_relaxed)))
+		for (unsigned i = 0; i < n; i++)
+			mbufs[i]->ol_flags &= ~(uint64_t)RTE_MBUF_F_RX_L4_CKSUM_MASK;
 	for (unsigned i = 0; i < n; i++) {
 		struct rxmap_verdict verdict;
 

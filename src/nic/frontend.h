@@ -26,6 +26,8 @@ struct frontend {
 	_Atomic int tid;
 	int epfd, wake_fd;
 	_Atomic bool stop;
+	_Atomic bool
+		doubts_checksums; /* the uplink's word on them is not passed on: receivers look. Written by: control */
 
 	struct {
 		uint64_t at_ns, cpu_ns;

@@ -205,6 +205,44 @@ frames_go_to_the_ring_of_their_address_and_vlan(void **state)
 	close_rig();
 }
 
+/* Receive checksum offload (windows-semantics, 2.6): off, whoever receives looks by himself. */
+static void
+what_the_uplink_says_of_checksums_is_passed_on_unless_it_is_doubted(void **state)
+{
+	static const struct {
+		bool doubts;
+		uint64_t said;
+		bool good;
+	} rows[] = {
+		{ false, RTE_MBUF_F_RX_L4_CKSUM_GOOD, true },
+		{ false, RTE_MBUF_F_RX_L4_CKSUM_BAD, false },
+		{ false, 0, false },
+		{ true, RTE_MBUF_F_RX_L4_CKSUM_GOOD, false },
+		{ true, 0, false },
+		{ false, RTE_MBUF_F_RX_L4_CKSUM_GOOD, true },
+	};
+
+	open_rig(UPLINK_TYPE_RING, "", false);
+	for (size_t i = 0; i < LEN(rows); i++) {
+		struct source *s = &rig.ring[1]->source;
+		struct lane *lane = &processors[1]->lane;
+		uint8_t frame[FRAME_LEN];
+		struct rte_mbuf *m;
+
+		make_frame(&macs[1], NO_TAG, (uint32_t)i, frame);
+		m = test_mbuf(rig.uplink.pool, frame, FRAME_LEN);
+		assert_non_null(m);
+		m->ol_flags |= rows[i].said;
+		atomic_store(&rig.fe.doubts_checksums, rows[i].doubts);
+		assert_int_equal(rte_eth_tx_burst((uint16_t)uplink_port(&rig.uplink), 0, &m, 1), 1);
+		assert_int_equal(poll_wire(), 1);
+		assert_int_equal(s->ops->take(s, lane), 1);
+		assert_int_equal(lane->burst.pkt[0].claim.csum_good, rows[i].good);
+		s->ops->give(s, lane);
+	}
+	close_rig();
+}
+
 /* Whatever is mixed with them in a burst. */
 static void
 frames_of_a_ring_keep_their_order(void **state)
@@ -466,6 +504,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frames_go_to_the_ring_of_their_address_and_vlan),
+		cmocka_unit_test(what_the_uplink_says_of_checksums_is_passed_on_unless_it_is_doubted),
 		cmocka_unit_test(frames_of_a_ring_keep_their_order),
 		cmocka_unit_test(a_full_queue_is_booked_where_it_is_full),
 		cmocka_unit_test(without_a_plan_or_a_wire_nothing_is_received),
