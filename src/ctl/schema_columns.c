@@ -42,25 +42,26 @@ const struct schema_key queue_columns[] = {
 	{ NULL },
 };
 
-#define ADAPTER_KEYS                                                                                          \
-	{ "name", SCHEMA_NAME, .help = "the adapter" },                                                       \
-		{ "uplink", SCHEMA_STRING, .help = "what it stands on, as in the configuration" },            \
-		{ "mode", SCHEMA_ENUM, .choices = adapter_modes, .help = "how received frames are spread" },  \
-		{ "backing", SCHEMA_ENUM, .choices = backings,                                                \
-		  .help = "who filters and hashes: the NIC, or the front end" },                              \
-		{ "state", SCHEMA_ENUM, .choices = link_states, .help = "its link" },                         \
-		{ "speed_mbps", SCHEMA_INT, .unit = "Mb/s", .help = "speed of the link; 0: unknown" },        \
-		{ "mtu", SCHEMA_INT, .unit = "bytes", .help = "largest packet without its Ethernet header" }, \
-		{ "mac", SCHEMA_MAC, .help = "its own address" },                                             \
-		{ "switch", SCHEMA_NAME, .help = "the switch on it; null for none" },                         \
-		{ "queues", SCHEMA_INT, .help = "VM queues that it has, beside the default queue" },          \
-		{ "queues_used", SCHEMA_INT, .help = "VM queues that have a port" },                          \
-		{ "rx_packets", SCHEMA_INT, .unit = "packets", .help = "received from the wire" },            \
-		{ "rx_bytes", SCHEMA_INT, .unit = "bytes", .help = "received from the wire" },                \
-		{ "tx_packets", SCHEMA_INT, .unit = "packets", .help = "sent to the wire" },                  \
-		{ "tx_bytes", SCHEMA_INT, .unit = "bytes", .help = "sent to the wire" },                      \
-	{                                                                                                     \
-		"drops", SCHEMA_INT, .unit = "packets", .help = "all reasons"                                 \
+#define ADAPTER_KEYS                                                                                              \
+	{ "name", SCHEMA_NAME, .help = "the adapter" },                                                           \
+		{ "uplink", SCHEMA_STRING, .help = "what it stands on, as in the configuration" },                \
+		{ "mode", SCHEMA_ENUM, .choices = adapter_modes, .help = "how received frames are spread" },      \
+		{ "backing", SCHEMA_ENUM, .choices = backings,                                                    \
+		  .help = "who filters and hashes: the NIC, or the front end" },                                  \
+		{ "state", SCHEMA_ENUM, .choices = link_states, .help = "its link" },                             \
+		{ "speed_mbps", SCHEMA_INT, .unit = "Mb/s", .help = "speed of the link; 0: unknown" },            \
+		{ "mtu", SCHEMA_INT, .unit = "bytes", .help = "largest packet without its Ethernet header" },     \
+		{ "mac", SCHEMA_MAC, .help = "its own address" },                                                 \
+		{ "switch", SCHEMA_NAME, .help = "the switch on it; null for none" },                             \
+		{ "queues", SCHEMA_INT, .help = "VM queues beside the default queue; mode rss: receive queues" }, \
+		{ "queues_used", SCHEMA_INT,                                                                      \
+		  .help = "VM queues that have a port; mode rss: that frames are hashed over" },                  \
+		{ "rx_packets", SCHEMA_INT, .unit = "packets", .help = "received from the wire" },                \
+		{ "rx_bytes", SCHEMA_INT, .unit = "bytes", .help = "received from the wire" },                    \
+		{ "tx_packets", SCHEMA_INT, .unit = "packets", .help = "sent to the wire" },                      \
+		{ "tx_bytes", SCHEMA_INT, .unit = "bytes", .help = "sent to the wire" },                          \
+	{                                                                                                         \
+		"drops", SCHEMA_INT, .unit = "packets", .help = "all reasons"                                     \
 	}
 
 const struct schema_key adapter_columns[] = { ADAPTER_KEYS, { NULL } };
@@ -73,7 +74,7 @@ const struct schema_key adapter_details[] = {
 	  .help = "the front end's time at work, of a core; null: it is its processor's" },
 	{ "front_end_packets", SCHEMA_INT, .unit = "packets",
 	  .help = "delivered by the front end itself: the first after silence, whose processor slept" },
-	{ "base_processor", SCHEMA_INT, .help = "first processor for its VM queues" },
+	{ "base_processor", SCHEMA_INT, .help = "first processor for its queues" },
 	{ "max_processors", SCHEMA_INT, .help = "how many processors they may use" },
 	{ "dynamic", SCHEMA_BOOL, .help = "queues are moved by load" },
 	{ NULL },

@@ -71,6 +71,15 @@ driver(const struct adapter *a)
 	return port != UPLINK_ABSENT && rte_eth_dev_info_get((uint16_t)port, &info) == 0 ? info.driver_name : NULL;
 }
 
+/* Mode rss: those that frames are hashed over; one of them is the default queue, which is always there. */
+static unsigned
+queues_used(const struct config_adapter *is, const struct adapter *a)
+{
+	if (is->mode != ADAPTER_RSS)
+		return vmq_used(a);
+	return a != NULL && a->settings.mode == ADAPTER_MODE_RSS ? a->n_queues : 0;
+}
+
 /* hs: the switch on it; NULL: none uses it, and nothing was opened. */
 static json_t *
 adapter_row(const struct config_adapter *is, const struct host_switch *hs)
@@ -86,8 +95,8 @@ adapter_row(const struct config_adapter *is, const struct host_switch *hs)
 			 mode_names[is->mode], "backing", "software", "state",
 			 a != NULL && uplink_has_link(&a->uplink) ? "up" : "down", "speed_mbps", speed_of(is, a), "mtu",
 			 a != NULL ? (int)atomic_load(&a->uplink.mtu) : (int)is->mtu, "mac", own_mac(a), "switch",
-			 hs != NULL ? hs->is.name : NULL, "queues", is->mode == ADAPTER_VMQ ? (int)is->queues : 0,
-			 "queues_used", (int)vmq_used(a), "rx_packets", (json_int_t)books.rx_packets, "rx_bytes",
+			 hs != NULL ? hs->is.name : NULL, "queues", is->mode != ADAPTER_NONE ? (int)is->queues : 0,
+			 "queues_used", (int)queues_used(is, a), "rx_packets", (json_int_t)books.rx_packets, "rx_bytes",
 			 (json_int_t)books.rx_bytes, "tx_packets", (json_int_t)books.tx_packets, "tx_bytes",
 			 (json_int_t)books.tx_bytes, "drops", (json_int_t)(books.rx_dropped + books.tx_dropped));
 }
