@@ -141,3 +141,47 @@ def test_a_changed_address_reaches_the_guest(lab, host):
     apply(host, config(host, vm1={'address': '10.77.0.91/24'}))
     assert lab.ping(host.vms['vm2'], '10.77.0.91') == 0
     assert lab.cannot_ping(host.vms['vm2'], '10.77.0.1')
+
+
+QUEUE_SETTINGS = {
+    'dynamic': True, 'max_processors': 2, 'max_processor': 1, 'balance': {'high_percent': 80, 'low_percent': 30, 'period_ms': 50},
+    'rss': {'profile': 'closest', 'hash_types': ['ipv4', 'tcp-ipv4'], 'entries': 64, 'key': '5a' * 40}, 'offload': {'rx_checksum': False},
+}
+
+
+def adapter_text(host, **changes):
+    port = dict(host.ports[0], queues=2, vrss={'min_queues': 2, 'scheduling': 'static'})
+    return host.config([{'name': 'ext', 'kind': 'external', 'uplink': 'wire', 'ports': [port, host.ports[1]]}],
+                       [{'name': 'wire', 'uplink': 'af_xdp:flwire0', 'mode': 'vmq', **changes}])
+
+
+def test_settings_of_queues_are_applied_shown_and_taken_back(host):
+    """Each key, in a daemon that runs: it is shown, the text that is shown changes nothing, and without the keys all is as it was."""
+    before = adapter_text(host)
+    apply(host, before)
+    apply(host, adapter_text(host, **QUEUE_SETTINGS))
+    vmq, rss = host.daemon.show('vmq', 'show', 'wire'), host.daemon.show('rss', 'show', 'wire')
+    assert (vmq['dynamic'], vmq['high_percent'], vmq['low_percent'], vmq['period_ms']) == (True, 80, 30, 50)
+    assert (rss['profile'], rss['hash_types'], rss['entries'], rss['key']) == ('closest', ['ipv4', 'tcp-ipv4'], 64, '5a' * 40)
+    assert rss['operational'] is False and 'VM queues' in rss['reason'], 'kept, without effect'
+    assert host.daemon.show('offload', 'show', 'wire')['rx_checksum'] is False
+    vrss = host.daemon.show('vrss', 'show', 'vm1')
+    assert (vrss['queues'], vrss['min_queues'], vrss['scheduling']) == (2, 2, 'static')
+    assert json.loads(apply(host, host.daemon.show('config', 'show')['text']).stdout)['changed'] is False
+    steps = json.loads(apply(host, before).stdout)['steps']
+    assert any('adapter wire' in step and 'rss.key' in step for step in steps), steps
+    assert host.daemon.show('vmq', 'show', 'wire')['dynamic'] is False
+
+
+def test_modes_change_while_a_ping_goes_on(lab, host):
+    """The adapter goes from VM queues to RSS and back, five times; a ping through it loses nothing."""
+    def change():
+        for _ in range(5):
+            for mode in ('rss', 'none', 'vmq'):
+                apply(host, adapter_text(host, mode=mode, queues=2))
+    apply(host, adapter_text(host))
+    changes = threading.Thread(target=change)
+    changes.start()
+    lost = ping_all(lab, [(host.vms['vm2'], '10.77.0.100'), (host.dc, '10.77.0.2')], count=200, interval=0.01)
+    changes.join()
+    assert set(lost.values()) == {0}, f'{lost}; drops: {host.daemon.show("drops")}'
