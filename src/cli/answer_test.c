@@ -141,7 +141,8 @@ a_long_list_is_cut_in_a_table_and_whole_among_lines(void **state)
 {
 	expect("processor.show", "{}", "{\"queues\":[1,2,3,4,5,6,7,8,9,1,2,3,4]}",
 	       "id: -\ncpu: -\nnuma: -\nemulated: -\nbusy: -\nwaiting: -\nidle: -\n"
-	       "queues: 1,2,3,4,5,6,7,8,9,1,2,3,4\nwakeups: -\npackets: -\nload: ....................\n");
+	       "queues: 1,2,3,4,5,6,7,8,9,1,2,3,4\nwakeups: -\npackets: -\nwakeups_per_second: -\npackets_per_wakeup: "
+	       "-\nload: ....................\n");
 	expect_within(0, "processor.list",
 		      "[{\"id\":0,\"queues\":[1,2,3,4,5,6,7,8,9,1,2,3]},{\"id\":1,\"queues\":[1,2,3,4,5,6,7,8,9,1,2,3,"
 		      "4]}]",
@@ -157,7 +158,7 @@ a_unit_is_not_said_twice_and_one_is_one(void **state)
 {
 	expect("queue.show", "{}", "{\"id\":1,\"packets\":1,\"bytes\":60,\"drops\":1,\"moved\":1,\"interrupts\":2}",
 	       "id: 1\nvport: -\nport: -\nindex: -\nprocessor: -\nstate: -\npackets: 1\nbytes: 60\n"
-	       "drops: 1 packet\nmoved: 1 time\ninterrupts: 2 times\n");
+	       "drops: 1 packet\nmoved: 1 time\ninterrupts: 2 times\npackets_per_interrupt: -\nguest_interrupts: -\n");
 }
 
 static void

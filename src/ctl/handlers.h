@@ -16,6 +16,8 @@ int processor_list(void *ctx, const json_t *params, json_t **result, struct err 
 int processor_show(void *ctx, const json_t *params, json_t **result, struct err *err);
 int queue_list_all(void *ctx, const json_t *params, json_t **result, struct err *err);
 int queue_show(void *ctx, const json_t *params, json_t **result, struct err *err);
+/* Packets for each time that somebody was woken or interrupted, rounded; null for none. */
+json_t *packets_per_time(uint64_t packets, uint64_t times);
 
 /* ---- show_adapter.c ---- */
 int adapter_list(void *ctx, const json_t *params, json_t **result, struct err *err);

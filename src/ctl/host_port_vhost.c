@@ -1,6 +1,7 @@
 /* host_port_vhost.c - a guest's virtio-net device behind a port, by vhost-user; see host_medium.h. */
 #include "ctl/host_port_vhost.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,12 +71,22 @@ host_check_sockets(const struct host *host, const struct config *config, struct 
 	return 0;
 }
 
+/* The configuration's words are in the order of the data path's. */
+static enum moderation_mode
+moderation(const struct config_port *is)
+{
+	static_assert((int)INTERRUPTS_OFF == (int)MODERATION_OFF && (int)INTERRUPTS_HIGH == (int)MODERATION_HIGH,
+		      "one order");
+	return (enum moderation_mode)is->interrupt_moderation;
+}
+
 static int
 vhost_nic_open(struct host *host, struct host_port *hp, const struct mac *mac, struct err *err)
 {
 	struct vhost_options options = { .name = hp->is.name,
 					 .n_pairs = hp->n_queues,
 					 .mtu = hp->is.mtu,
+					 .moderation = moderation(&hp->is),
 					 .queues = hp->queues,
 					 .ingress = &hp->port,
 					 .vport = &hp->vport,
@@ -187,7 +198,8 @@ vhost_nic_can_change(const struct config_port *from, const struct config_port *t
 static bool
 vhost_nic_is_same(const struct config_port *a, const struct config_port *b)
 {
-	return a->mtu == b->mtu && a->has_mac == b->has_mac && mac_equal(&a->mac, &b->mac);
+	return a->mtu == b->mtu && a->interrupt_moderation == b->interrupt_moderation && a->has_mac == b->has_mac &&
+	       mac_equal(&a->mac, &b->mac);
 }
 
 /* mac is not asked: without a configured address the guest tells it anew. */
@@ -197,6 +209,7 @@ vhost_nic_change(struct host_port *hp, const struct config_port *to, const struc
 	struct vhost_nic *nic = hp->nic;
 
 	vhost_set_mtu(nic->vhost, to->mtu);
+	vhost_set_moderation(nic->vhost, moderation(to));
 	if (to->has_mac) {
 		hp->mac = to->mac;
 	} else if (hp->is.has_mac) {

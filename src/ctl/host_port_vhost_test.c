@@ -350,11 +350,53 @@ settings_change_under_a_guest_that_stays(void **state)
 	mac_is("v1", "null");
 	guest_send(&g, 0x32);
 	mac_is("v1", "'02:f1:00:00:09:32'");
-	run_with(", mtu: 1400, vmq_weight: 3"); /* what was learned stays */
+	key_is(asked("port.show", "{'port': 'v1'}"), "interrupt_moderation", "'adaptive'");
+	run_with(", mtu: 1400, vmq_weight: 3, interrupt_moderation: off"); /* what was learned stays */
+	key_is(asked("port.show", "{'port': 'v1'}"), "interrupt_moderation", "'off'");
 	mac_is("v1", "'02:f1:00:00:09:32'");
 	run_with(", mac: \"02:f1:00:00:09:33\"");
 	mac_is("v1", "'02:f1:00:00:09:33'");
 	state_is("v1", "up");
+	assert_int_equal(guest_number("v1", "front_ends"), 1);
+	guest_end(&g);
+}
+
+/* This driver does not ask again after the first one. */
+static void
+interrupts_are_told_by_queue(void **state)
+{
+	json_t *row;
+	struct guest g;
+
+	run_with(", mac: \"02:f1:00:00:09:41\", queues: 2");
+	guest_boot(&g, "v1.sock", 2);
+	guest_send(&g, 0x41);
+	guest_send(&g, 0x41);
+	assert_int_equal(guest_number("v1", "interrupts"), 1);
+	key_is(json_pack("{s:o}", "list", guest_key("v1", "tx_interrupts")), "list", "[1, 0]");
+	key_is(json_pack("{s:o}", "list", guest_key("v1", "rx_interrupts")), "list", "[0, 0]");
+	assert_int_equal(guest_number("v1", "packets_per_interrupt"), 2);
+	row = row_of(asked("queue.list", "{}"), "port", "v1"); /* the first of two */
+	key_is(asked("queue.show", "{'queue': %d}", (int)json_integer_value(json_object_get(row, "id"))),
+	       "guest_interrupts", "1");
+	json_decref(row);
+	guest_end(&g);
+}
+
+static void
+moderation_is_set_under_a_guest_that_stays(void **state)
+{
+	static const char *const modes[] = { "off", "low", "medium", "high", "adaptive" };
+	struct guest g;
+
+	run_with("");
+	guest_boot(&g, "v1.sock", 1);
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		key_is(asked("port.set", "{'port': 'v1', 'interrupt_moderation': '%s'}", modes[i]), "changed", "true");
+		key_is(asked("port.show", "{'port': 'v1'}"), "interrupt_moderation", "'%s'", modes[i]);
+		key_is(asked("port.set", "{'port': 'v1', 'interrupt_moderation': '%s'}", modes[i]), "changed", "false");
+		state_is("v1", "up");
+	}
 	assert_int_equal(guest_number("v1", "front_ends"), 1);
 	guest_end(&g);
 }
@@ -505,6 +547,8 @@ tests(void)
 		RIG_TEST(the_guests_first_address_becomes_the_ports),
 		RIG_TEST(an_unchecked_source_is_known_all_the_same),
 		RIG_TEST(settings_change_under_a_guest_that_stays),
+		RIG_TEST(interrupts_are_told_by_queue),
+		RIG_TEST(moderation_is_set_under_a_guest_that_stays),
 		RIG_TEST(what_cannot_be_changed_replaces_the_port),
 		RIG_TEST(a_port_changes_its_kind),
 		RIG_TEST(a_refused_port_leaves_a_running_guest_alone),

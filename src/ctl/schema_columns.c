@@ -1,6 +1,8 @@
 /* schema_columns.c - the keys of the methods' results, in the order of the CLI's tables; see schema_columns.h. */
 #include "ctl/schema_columns.h"
 
+#include "ctl/schema_words.h"
+
 static const char *const idle_states[] = { "running", "sleeping", "stopped", NULL };
 static const char *const link_states[] = { "up", "down", NULL };
 static const char *const backings[] = { "software", "hardware", NULL };
@@ -10,35 +12,60 @@ static const char *const nic_kinds[] = { "tap", "vhost", "vf", NULL };
 static const char *const roles[] = { "server", "client", NULL };
 static const char *const paths[] = { "vf", "vf-switched", "synthetic", NULL };
 static const char *const vlan_modes[] = { "untagged", "access", "trunk", NULL };
+static const char *const moderations[] = { MODERATION_WORDS, NULL };
 static const char *const ipsec_states[] = { "none", "software", "hardware", NULL };
 
-const struct schema_key processor_columns[] = {
-	{ "id", SCHEMA_INT, .help = "number of the processor, from 0" },
-	{ "cpu", SCHEMA_INT, .help = "the CPU that it runs on" },
-	{ "numa", SCHEMA_INT, .help = "NUMA node of that CPU" },
-	{ "emulated", SCHEMA_BOOL, .help = "capped at processors.speed_percent of a core; never a figure for speed" },
-	{ "busy_percent", SCHEMA_INT, .unit = "%", .help = "time at work, of the time that it may have" },
-	{ "waiting_percent", SCHEMA_INT, .unit = "%",
-	  .help = "time in which it had work and was not run (a shared core)" },
-	{ "idle_percent", SCHEMA_INT, .unit = "%", .help = "the rest" },
-	{ "queues", SCHEMA_LIST, SCHEMA_INT, .help = "queues that it serves" },
-	{ "wakeups", SCHEMA_INT, .unit = "times", .help = "times that it was woken from sleep (its interrupts)" },
-	{ "packets", SCHEMA_INT, .unit = "packets", .help = "frames that it took from its queues" },
+#define PROCESSOR_KEYS                                                                                             \
+	{ "id", SCHEMA_INT, .help = "number of the processor, from 0" },                                           \
+		{ "cpu", SCHEMA_INT, .help = "the CPU that it runs on" },                                          \
+		{ "numa", SCHEMA_INT, .help = "NUMA node of that CPU" },                                           \
+		{ "emulated", SCHEMA_BOOL,                                                                         \
+		  .help = "capped at processors.speed_percent of a core; never a figure for speed" },              \
+		{ "busy_percent", SCHEMA_INT, .unit = "%", .help = "time at work, of the time that it may have" }, \
+		{ "waiting_percent", SCHEMA_INT, .unit = "%",                                                      \
+		  .help = "time in which it had work and was not run (a shared core)" },                           \
+		{ "idle_percent", SCHEMA_INT, .unit = "%", .help = "the rest" },                                   \
+		{ "queues", SCHEMA_LIST, SCHEMA_INT, .help = "queues that it serves" },                            \
+		{ "wakeups", SCHEMA_INT, .unit = "times",                                                          \
+		  .help = "times that it was woken from sleep (its interrupts)" },                                 \
+	{                                                                                                          \
+		"packets", SCHEMA_INT, .unit = "packets", .help = "frames that it took from its queues"            \
+	}
+
+const struct schema_key processor_columns[] = { PROCESSOR_KEYS, { NULL } };
+
+const struct schema_key processor_details[] = {
+	PROCESSOR_KEYS,
+	{ "wakeups_per_second", SCHEMA_INT, .unit = "times", .help = "that it was woken, lately" },
+	{ "packets_per_wakeup", SCHEMA_INT, .unit = "packets",
+	  .help = "that it took for each time, rounded; null: it was never woken" },
 	{ NULL },
 };
 
-const struct schema_key queue_columns[] = {
-	{ "id", SCHEMA_INT, .help = "number of the queue" },
-	{ "vport", SCHEMA_STRING, .help = "virtual port of the NIC switch that owns it" },
-	{ "port", SCHEMA_STRING, .help = "switch port behind it; null for a default queue" },
-	{ "index", SCHEMA_INT, .help = "its number within the vport" },
-	{ "processor", SCHEMA_INT, .help = "the one processor that serves it now" },
-	{ "state", SCHEMA_ENUM, .choices = idle_states, .help = "whether its processor polls it or sleeps on it" },
-	{ "packets", SCHEMA_INT, .unit = "packets", .help = "frames taken from it" },
-	{ "bytes", SCHEMA_INT, .unit = "bytes", .help = "bytes of these frames" },
-	{ "drops", SCHEMA_INT, .unit = "packets", .help = "frames that it lost, all reasons" },
-	{ "moved", SCHEMA_INT, .unit = "times", .help = "times that it changed its processor" },
-	{ "interrupts", SCHEMA_INT, .unit = "times", .help = "times that it woke its processor" },
+#define QUEUE_KEYS                                                                                       \
+	{ "id", SCHEMA_INT, .help = "number of the queue" },                                             \
+		{ "vport", SCHEMA_STRING, .help = "virtual port of the NIC switch that owns it" },       \
+		{ "port", SCHEMA_STRING, .help = "switch port behind it; null for a default queue" },    \
+		{ "index", SCHEMA_INT, .help = "its number within the vport" },                          \
+		{ "processor", SCHEMA_INT, .help = "the one processor that serves it now" },             \
+		{ "state", SCHEMA_ENUM, .choices = idle_states,                                          \
+		  .help = "whether its processor polls it or sleeps on it" },                            \
+		{ "packets", SCHEMA_INT, .unit = "packets", .help = "frames taken from it" },            \
+		{ "bytes", SCHEMA_INT, .unit = "bytes", .help = "bytes of these frames" },               \
+		{ "drops", SCHEMA_INT, .unit = "packets", .help = "frames that it lost, all reasons" },  \
+		{ "moved", SCHEMA_INT, .unit = "times", .help = "times that it changed its processor" }, \
+	{                                                                                                \
+		"interrupts", SCHEMA_INT, .unit = "times", .help = "times that it woke its processor"    \
+	}
+
+const struct schema_key queue_columns[] = { QUEUE_KEYS, { NULL } };
+
+const struct schema_key queue_details[] = {
+	QUEUE_KEYS,
+	{ "packets_per_interrupt", SCHEMA_INT, .unit = "packets",
+	  .help = "frames taken for each of them, rounded; null: there was none" },
+	{ "guest_interrupts", SCHEMA_INT, .unit = "times",
+	  .help = "times that its guest was interrupted for this queue pair; null: no vhost NIC" },
 	{ NULL },
 };
 
@@ -150,6 +177,12 @@ static const struct schema_key guest_keys[] = {
 	{ "memory_regions", SCHEMA_INT, .help = "pieces that it consists of" },
 	{ "dirty_log", SCHEMA_BOOL, .help = "a migration is told what the daemon writes into it" },
 	{ "interrupts", SCHEMA_INT, .unit = "times", .help = "that it was interrupted" },
+	{ "rx_interrupts", SCHEMA_LIST, SCHEMA_INT, .unit = "times",
+	  .help = "of them, those that told of what it received, by each of its queues" },
+	{ "tx_interrupts", SCHEMA_LIST, SCHEMA_INT, .unit = "times",
+	  .help = "of them, those that gave back what it had sent, by each of its queues" },
+	{ "packets_per_interrupt", SCHEMA_INT, .unit = "packets",
+	  .help = "that it received or sent for each interrupt, rounded; null: there was none" },
 	{ "front_ends", SCHEMA_INT, .unit = "times", .help = "that one connected, since the port was made" },
 	{ "fault", SCHEMA_STRING, .help = "how its driver broke a queue; null: it did not" },
 	{ "last_error", SCHEMA_STRING,
@@ -166,6 +199,8 @@ const struct schema_key port_details[] = {
 	{ "vlan_allowed", SCHEMA_STRING, .help = "VLANs of a trunk, as 10,20-30" },
 	{ "vmq_weight", SCHEMA_INT, .help = "importance when VM queues are handed out; 0: none for this port" },
 	{ "spoof_check", SCHEMA_BOOL, .help = "frames with another source address are dropped" },
+	{ "interrupt_moderation", SCHEMA_ENUM, .choices = moderations,
+	  .help = "how interrupts of a vhost NIC's guest are held back; null for others" },
 	{ "delivered", SCHEMA_LIST, SCHEMA_INT, .unit = "packets", .help = "that it received by each of its queues" },
 	{ "guest", SCHEMA_OBJECT, .of = &guest, .help = "what is behind a vhost NIC; null for others" },
 	{ NULL },

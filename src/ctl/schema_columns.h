@@ -7,8 +7,8 @@
  */
 #include "ctl/schema.h"
 
-extern const struct schema_key processor_columns[];
-extern const struct schema_key queue_columns[];
+extern const struct schema_key processor_columns[], processor_details[];
+extern const struct schema_key queue_columns[], queue_details[];
 extern const struct schema_key adapter_columns[], adapter_details[];
 extern const struct schema_key switch_columns[], switch_details[];
 extern const struct schema_key port_columns[], port_details[], qemu_details[];

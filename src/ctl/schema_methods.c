@@ -240,11 +240,11 @@ static const struct schema_error save_errors[] = {
 const struct schema_method schema_methods[] = {
 	{ "processor", "list", "Processors, how busy they are, and the queues that stand on each", NULL, RESULT_LIST,
 	  processor_columns, NULL, "fairlead processor list" },
-	{ "processor", "show", "One processor", processor_name, RESULT_OBJECT, processor_columns, processor_errors,
+	{ "processor", "show", "One processor", processor_name, RESULT_OBJECT, processor_details, processor_errors,
 	  "fairlead processor show 0" },
 	{ "queue", "list", "Queues, and the processor that serves each", NULL, RESULT_LIST, queue_columns, NULL,
 	  "fairlead queue list" },
-	{ "queue", "show", "One queue", queue_name, RESULT_OBJECT, queue_columns, queue_errors,
+	{ "queue", "show", "One queue", queue_name, RESULT_OBJECT, queue_details, queue_errors,
 	  "fairlead queue show 0" },
 	{ "queue", "move", "Serve a queue by another processor, without loss or reordering", queue_move, RESULT_OBJECT,
 	  queue_changed, move_errors, "fairlead queue move 0 --processor 1", .changes = true },

@@ -75,6 +75,26 @@ text_or_null(const char *text)
 	return text[0] != '\0' ? json_text(text) : json_null();
 }
 
+static json_t *
+by_queue(const struct host_port *hp, const uint64_t *count)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < hp->n_queues; i++)
+		list_add(&list, json_integer((json_int_t)count[i]));
+	return list;
+}
+
+/* Of all front ends that the port had, as its interrupts. */
+static json_t *
+guest_packets_per_interrupt(const struct host_port *hp, const struct vhost_info *info)
+{
+	struct vport_totals books;
+
+	vport_sum(&hp->vport, &books);
+	return packets_per_time(books.rx_packets + books.tx_packets, info->interrupts);
+}
+
 json_t *
 guest_of(const struct host *host, const struct host_port *hp)
 {
@@ -85,12 +105,14 @@ guest_of(const struct host *host, const struct host_port *hp)
 		return json_null();
 	host_port_vhost_info(hp, &info);
 	snprintf(path, sizeof(path), "%s/%s", host->run_dir, config_port_socket(&hp->is, socket));
-	return json_pack("{s:o, s:s, s:i, s:i, s:o, s:o, s:I, s:i, s:b, s:I, s:I, s:o, s:o}", "socket", json_text(path),
-			 "role", hp->is.role == ROLE_SERVER ? "server" : "client", "queues_running",
+	return json_pack("{s:o, s:s, s:i, s:i, s:o, s:o, s:I, s:i, s:b, s:I, s:o, s:o, s:o, s:I, s:o, s:o}", "socket",
+			 json_text(path), "role", hp->is.role == ROLE_SERVER ? "server" : "client", "queues_running",
 			 (int)info.pairs_running, "mtu", (int)info.mtu, "features", bits_of(info.features, features),
 			 "protocol_features", bits_of(info.protocol_features, protocol_features), "memory",
 			 (json_int_t)info.memory_bytes, "memory_regions", (int)info.regions, "dirty_log", info.logging,
-			 "interrupts", (json_int_t)info.interrupts, "front_ends", (json_int_t)info.connects, "fault",
+			 "interrupts", (json_int_t)info.interrupts, "rx_interrupts", by_queue(hp, info.rx_interrupts),
+			 "tx_interrupts", by_queue(hp, info.tx_interrupts), "packets_per_interrupt",
+			 guest_packets_per_interrupt(hp, &info), "front_ends", (json_int_t)info.connects, "fault",
 			 info.fault != VRING_FAULT_NONE ? json_string(vring_fault_text(info.fault)) : json_null(),
 			 "last_error", text_or_null(info.last_error));
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "ctl/handlers.h"
+#include "nic/moderation.h"
 
 static const char *const vlan_mode_names[] = {
 	[VLAN_UNTAGGED] = "untagged",
@@ -114,9 +115,10 @@ port_show(void *ctx, const json_t *params, json_t **result, struct err *err)
 		return -ENOENT;
 	is = &hp->is;
 	*result = port_row(hp);
-	more = json_pack("{s:o, s:o, s:i, s:o, s:i, s:b, s:o, s:o}", "interface", of_interface(is, is->interface),
+	more = json_pack("{s:o, s:o, s:i, s:o, s:i, s:b, s:s?, s:o, s:o}", "interface", of_interface(is, is->interface),
 			 "netns", of_interface(is, is->netns), "mtu", (int)is->mtu, "vlan_allowed", vlans_of(&is->vlan),
-			 "vmq_weight", (int)is->vmq_weight, "spoof_check", is->spoof_check, "delivered",
-			 delivered_of(hp), "guest", guest_of(host, hp));
+			 "vmq_weight", (int)is->vmq_weight, "spoof_check", is->spoof_check, "interrupt_moderation",
+			 is->nic == NIC_VHOST ? moderation_text((enum moderation_mode)is->interrupt_moderation) : NULL,
+			 "delivered", delivered_of(hp), "guest", guest_of(host, hp));
 	return result_join(result, more, err);
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "ctl/handlers.h"
+#include "ctl/host_port_vhost.h"
 #include "nic/rxring.h"
 
 /* ---- processors ---- */
@@ -45,6 +46,12 @@ processor_row(const struct processor *p)
 			 (json_int_t)count_get(&p->wakeups), "packets", (json_int_t)count_get(&p->packets));
 }
 
+json_t *
+packets_per_time(uint64_t packets, uint64_t times)
+{
+	return times == 0 ? json_null() : json_integer((json_int_t)((packets + times / 2) / times));
+}
+
 int
 processor_list(void *ctx, const json_t *params, json_t **result, struct err *err)
 {
@@ -59,6 +66,8 @@ int
 processor_show(void *ctx, const json_t *params, json_t **result, struct err *err)
 {
 	json_int_t id = json_integer_value(json_object_get(params, "processor"));
+	const struct processor *p;
+	json_t *more;
 
 	if (id >= n_processors) {
 		err_set(err, -ENOENT, "no processor %lld", (long long)id);
@@ -67,8 +76,11 @@ processor_show(void *ctx, const json_t *params, json_t **result, struct err *err
 		return -ENOENT;
 	}
 	processor_sample();
-	*result = processor_row(processors[id]);
-	return result_done(result, err);
+	p = processors[id];
+	*result = processor_row(p);
+	more = json_pack("{s:I, s:o}", "wakeups_per_second", (json_int_t)llround(processor_load(p).wakeups_per_s),
+			 "packets_per_wakeup", packets_per_time(count_get(&p->packets), count_get(&p->wakeups)));
+	return result_join(result, more, err);
 }
 
 /* ---- queues ---- */
@@ -99,6 +111,25 @@ interrupts(const struct queue *q)
 	const struct source *wire = atomic_load(&((struct queue *)(uintptr_t)q)->source[QUEUE_FROM_WIRE]);
 
 	return count_get(&q->interrupts) + (wire != NULL ? count_get(&((const struct rxring *)wire)->interrupts) : 0);
+}
+
+/* Of its guest, for this queue pair; null: no guest. */
+static json_t *
+guest_interrupts(const struct host *host, const struct queue *q)
+{
+	struct vhost_info info;
+
+	for (unsigned i = 0; i < host->n_ports; i++) {
+		const struct host_port *hp = host->ports[i];
+
+		if (&hp->vport != q->vport)
+			continue;
+		if (hp->is.nic != NIC_VHOST || hp->nic == NULL)
+			break;
+		host_port_vhost_info(hp, &info);
+		return json_integer((json_int_t)(info.rx_interrupts[q->index] + info.tx_interrupts[q->index]));
+	}
+	return json_null();
 }
 
 static json_t *
@@ -134,9 +165,12 @@ queue_show(void *ctx, const json_t *params, json_t **result, struct err *err)
 {
 	const struct control *control = ctx;
 	const struct queue *q = named_queue(params, err);
+	json_t *more;
 
 	if (q == NULL)
 		return -ENOENT;
 	*result = queue_row(control->host, q);
-	return result_done(result, err);
+	more = json_pack("{s:o, s:o}", "packets_per_interrupt", packets_per_time(count_get(&q->packets), interrupts(q)),
+			 "guest_interrupts", guest_interrupts(control->host, q));
+	return result_join(result, more, err);
 }

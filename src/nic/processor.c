@@ -19,7 +19,7 @@
 	(150 * NSEC_PER_MS) /* shorter windows show the scheduler's time slices, not the load. Our choice */
 
 struct sample {
-	uint64_t at_ns, run_ns, wait_ns, empty_cycles;
+	uint64_t at_ns, run_ns, wait_ns, empty_cycles, wakeups;
 };
 
 struct processor *processors[PROCESSORS_MAX];
@@ -125,7 +125,9 @@ processor_sample(void)
 {
 	for (unsigned i = 0; i < n_processors; i++) {
 		struct processor *p = processors[i];
-		struct sample s = { .at_ns = clock_ns(), .empty_cycles = count_get(&p->empty_cycles) };
+		struct sample s = { .at_ns = clock_ns(),
+				    .empty_cycles = count_get(&p->empty_cycles),
+				    .wakeups = count_get(&p->wakeups) };
 
 		if (s.at_ns - samples[i][0].at_ns < WINDOW_MIN_NS || p->tid == 0 || !read_schedstat(p->tid, &s))
 			continue;
@@ -157,5 +159,6 @@ processor_load(const struct processor *p)
 	load.busy = clamp_percent(100.0 * busy_ns / (window * share), 100);
 	load.waiting = clamp_percent(100.0 * (double)(now->wait_ns - then->wait_ns) / window, 100 - load.busy);
 	load.idle = 100 - load.busy - load.waiting;
+	load.wakeups_per_s = 1e9 * (double)(now->wakeups - then->wakeups) / window;
 	return load;
 }

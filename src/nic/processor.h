@@ -57,6 +57,7 @@ struct processor {
 /* What a processor's time went to, percent of the last sampling window; the sum is 100. */
 struct processor_load {
 	double busy, waiting, idle; /* waiting: runnable, but another thread had the core */
+	double wakeups_per_s;       /* beside them: how often it was woken */
 };
 
 /*
