@@ -42,6 +42,7 @@ const struct schema_key processor_details[] = {
 	{ NULL },
 };
 
+<<<<<<< ours
 #define QUEUE_KEYS                                                                                       \
 	{ "id", SCHEMA_INT, .help = "number of the queue" },                                             \
 		{ "vport", SCHEMA_STRING, .help = "virtual port of the NIC switch that owns it" },       \
@@ -66,6 +67,21 @@ const struct schema_key queue_details[] = {
 	  .help = "frames taken for each of them, rounded; null: there was none" },
 	{ "guest_interrupts", SCHEMA_INT, .unit = "times",
 	  .help = "times that its guest was interrupted for this queue pair; null: no vhost NIC" },
+=======
+const struct schema_key queue_columns[] = {
+	{ "id", SCHEMA_INT, .help = "number of the queue" },
+	{ "vport", SCHEMA_STRING, .help = "virtual port of the NIC switch that owns it" },
+	{ "port", SCHEMA_STRING, .help = "switch port behind it; null for a default queue" },
+	{ "index", SCHEMA_INT, .help = "its number within the vport" },
+	{ "processor", SCHEMA_INT, .help = "the one processor that serves it now" },
+	{ "state", SCHEMA_ENUM, .choices = idle_states, .help = "whether its processor polls it or sleeps on it" },
+	{ "packets", SCHEMA_INT, .unit = "packets", .help = "frames taken from it" },
+	{ "bytes", SCHEMA_INT, .unit = "bytes", .help = "bytes of these frames" },
+	{ "drops", SCHEMA_INT, .unit = "packets", .help = "frames that it lost, all reasons" },
+	{ "moved", SCHEMA_INT, .unit = "times", .help = "times that it changed its processor" },
+	{ "interrupts", SCHEMA_INT, .unit = "times", .help = "times that it woke its processor" },
+	{ "pinned", SCHEMA_BOOL, .help = "no load moves it; `queue move` does" },
+>>>>>>> theirs
 	{ NULL },
 };
 
@@ -313,6 +329,13 @@ const struct schema_key adapter_changed[] = {
 const struct schema_key queue_changed[] = {
 	{ "queue", SCHEMA_INT, .help = "the queue" },
 	{ "processor", SCHEMA_INT, .help = "the processor that serves it now" },
+	CHANGED_KEY,
+	{ NULL },
+};
+
+const struct schema_key pin_changed[] = {
+	{ "queue", SCHEMA_INT, .help = "the queue" },
+	{ "pinned", SCHEMA_BOOL, .help = "no load moves it" },
 	CHANGED_KEY,
 	{ NULL },
 };
