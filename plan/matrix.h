@@ -71,7 +71,7 @@ enum plan_fact {
 	X(NO_VRSS, "no-vrss", "it does the work of vRSS, which is not in effect on the port",                      \
 	  "fairlead vrss show PORT says why")                                                                      \
 	X(ONE_QUEUE, "one-queue", "the port has one queue pair", "fairlead vrss set PORT --queues 4")              \
-	X(GUEST, "guest", "the guest uses one queue pair", "in the guest: ethtool -L eth0 combined 4")             \
+	X(GUEST, "guest", "the guest uses fewer than two queue pairs", "in the guest: ethtool -L eth0 combined 4") \
 	X(SRIOV, "sriov", "a virtual function carries the port's frames", "")                                      \
 	X(NOT_OFFERED, "not-offered", "this version does not offer it", "")
 

@@ -27,7 +27,7 @@ static const struct schema_key rss_keys[] = {
 	  .type = SCHEMA_STRING,
 	  .max = 2 * CONFIG_RSS_KEY_LEN,
 	  .fallback = "6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c6a42b73bbeac01fa",
-	  .help = "the hash's secret key, 40 bytes in hexadecimal; the default is the one of the published test "
+	  .help = "the hash's key, 40 bytes in hexadecimal; the default is the one of the published test "
 		  "vectors",
 	  .bind = BIND(config_rss, key, .codec = &config_key_codec) },
 	{ .name = "entries",
