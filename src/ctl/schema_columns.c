@@ -42,21 +42,21 @@ const struct schema_key processor_details[] = {
 	{ NULL },
 };
 
-<<<<<<< ours
-#define QUEUE_KEYS                                                                                       \
-	{ "id", SCHEMA_INT, .help = "number of the queue" },                                             \
-		{ "vport", SCHEMA_STRING, .help = "virtual port of the NIC switch that owns it" },       \
-		{ "port", SCHEMA_STRING, .help = "switch port behind it; null for a default queue" },    \
-		{ "index", SCHEMA_INT, .help = "its number within the vport" },                          \
-		{ "processor", SCHEMA_INT, .help = "the one processor that serves it now" },             \
-		{ "state", SCHEMA_ENUM, .choices = idle_states,                                          \
-		  .help = "whether its processor polls it or sleeps on it" },                            \
-		{ "packets", SCHEMA_INT, .unit = "packets", .help = "frames taken from it" },            \
-		{ "bytes", SCHEMA_INT, .unit = "bytes", .help = "bytes of these frames" },               \
-		{ "drops", SCHEMA_INT, .unit = "packets", .help = "frames that it lost, all reasons" },  \
-		{ "moved", SCHEMA_INT, .unit = "times", .help = "times that it changed its processor" }, \
-	{                                                                                                \
-		"interrupts", SCHEMA_INT, .unit = "times", .help = "times that it woke its processor"    \
+#define QUEUE_KEYS                                                                                         \
+	{ "id", SCHEMA_INT, .help = "number of the queue" },                                               \
+		{ "vport", SCHEMA_STRING, .help = "virtual port of the NIC switch that owns it" },         \
+		{ "port", SCHEMA_STRING, .help = "switch port behind it; null for a default queue" },      \
+		{ "index", SCHEMA_INT, .help = "its number within the vport" },                            \
+		{ "processor", SCHEMA_INT, .help = "the one processor that serves it now" },               \
+		{ "state", SCHEMA_ENUM, .choices = idle_states,                                            \
+		  .help = "whether its processor polls it or sleeps on it" },                              \
+		{ "packets", SCHEMA_INT, .unit = "packets", .help = "frames taken from it" },              \
+		{ "bytes", SCHEMA_INT, .unit = "bytes", .help = "bytes of these frames" },                 \
+		{ "drops", SCHEMA_INT, .unit = "packets", .help = "frames that it lost, all reasons" },    \
+		{ "moved", SCHEMA_INT, .unit = "times", .help = "times that it changed its processor" },   \
+		{ "interrupts", SCHEMA_INT, .unit = "times", .help = "times that it woke its processor" }, \
+	{                                                                                                  \
+		"pinned", SCHEMA_BOOL, .help = "no load moves it; `queue move` does"                       \
 	}
 
 const struct schema_key queue_columns[] = { QUEUE_KEYS, { NULL } };
@@ -67,21 +67,6 @@ const struct schema_key queue_details[] = {
 	  .help = "frames taken for each of them, rounded; null: there was none" },
 	{ "guest_interrupts", SCHEMA_INT, .unit = "times",
 	  .help = "times that its guest was interrupted for this queue pair; null: no vhost NIC" },
-=======
-const struct schema_key queue_columns[] = {
-	{ "id", SCHEMA_INT, .help = "number of the queue" },
-	{ "vport", SCHEMA_STRING, .help = "virtual port of the NIC switch that owns it" },
-	{ "port", SCHEMA_STRING, .help = "switch port behind it; null for a default queue" },
-	{ "index", SCHEMA_INT, .help = "its number within the vport" },
-	{ "processor", SCHEMA_INT, .help = "the one processor that serves it now" },
-	{ "state", SCHEMA_ENUM, .choices = idle_states, .help = "whether its processor polls it or sleeps on it" },
-	{ "packets", SCHEMA_INT, .unit = "packets", .help = "frames taken from it" },
-	{ "bytes", SCHEMA_INT, .unit = "bytes", .help = "bytes of these frames" },
-	{ "drops", SCHEMA_INT, .unit = "packets", .help = "frames that it lost, all reasons" },
-	{ "moved", SCHEMA_INT, .unit = "times", .help = "times that it changed its processor" },
-	{ "interrupts", SCHEMA_INT, .unit = "times", .help = "times that it woke its processor" },
-	{ "pinned", SCHEMA_BOOL, .help = "no load moves it; `queue move` does" },
->>>>>>> theirs
 	{ NULL },
 };
 
