@@ -4,7 +4,7 @@
  * Both ends are polled here, so the time is that of what stands between, twice, and of the kicks that it asks for. With
  * --interval-ms there is silence before each frame: the first one after it finds everything asleep that sleeps. With --sleep
  * the receiver does, too, until the device interrupts it, and the time is that of the way there alone: the way back would find
- * everything awake. --floor-cpu tells what of it is the machine's: in the middle of each silence a thread on that CPU, which sleeps
+ * everything awake; with --sleep-both both do, and the time is there and back. --floor-cpu tells what of it is the machine's: in the middle of each silence a thread on that CPU, which sleeps
  * likewise, is woken by an eventfd, and wakes us by another.
  */
 #include <poll.h>
@@ -30,7 +30,7 @@ struct times {
 
 struct ping {
 	unsigned long count, interval_ms, floor_cpu;
-	bool sleeps;
+	bool sleeps, both_sleep;
 
 	uint8_t *frame[2];
 	struct times way, floor;
@@ -82,7 +82,7 @@ await_frame(struct vmpair *p, struct ping *g, unsigned way, uint64_t end_ns)
 	bool come = false;
 
 	while (!come && vmpair_ns() < end_ns) {
-		if (g->sleeps && !sleep_until_called(p, way, end_ns))
+		if ((g->sleeps || g->both_sleep) && !sleep_until_called(p, way, end_ns))
 			break;
 		for (unsigned q = 0; q < p->queues; q++) {
 			struct vuser_queue *rx = vmpair_rx(p, way, q);
@@ -237,7 +237,7 @@ report(const struct vmpair *p, struct ping *g)
 
 	qsort(way->ns, way->n, sizeof(*way->ns), by_time);
 	qsort(floor->ns, floor->n, sizeof(*floor->ns), by_time);
-	printf("{\"interval_ms\":%lu,\"sleep\":%s,", g->interval_ms, g->sleeps ? "true" : "false");
+	printf("{\"interval_ms\":%lu,\"sleep\":%s,", g->interval_ms, g->sleeps || g->both_sleep ? "true" : "false");
 	vmpair_print(p);
 	printf(",\"count\":%lu,\"lost\":%lu,\"min_us\":%.2f,\"p50_us\":%.2f,\"p90_us\":%.2f,\"p99_us\":%.2f,\"p999_"
 	       "us\":%.2f,"
@@ -251,6 +251,7 @@ static const struct option_row rows[] = {
 	{ "count", OPTION_NUMBER, AT(count), 1, COUNT_MAX, "N", "round trips at most" },
 	{ "interval-ms", OPTION_NUMBER, AT(interval_ms), 0, 10000, "MS", "silence before each" },
 	{ "sleep", OPTION_FLAG, AT(sleeps), 0, 0, NULL, "the receiver sleeps; only the way there counts" },
+	{ "sleep-both", OPTION_FLAG, AT(both_sleep), 0, 0, NULL, "each receiver sleeps; there and back" },
 	{ "floor-cpu", OPTION_NUMBER, AT(floor_cpu), 0, CPU_SETSIZE - 1, "N",
 	  "time two wake-ups, there and back, too" },
 	{ NULL },

@@ -1,5 +1,5 @@
 """The cases, in the order in which they are measured. Each is a module with HELP (a line), and measure(seconds): a list of Rows."""
-from cases import balancer_cost, cores, filter, first_packet, idle, idle_load, incast, memory, ports, queue_move, start, statistics, tap_tcp
+from cases import balancer_cost, cores, filter, first_packet, idle, idle_load, incast, memory, moderation, ports, queue_move, start, statistics, tap_tcp
 from cases import table_change, vm_bounce, vm_latency, vm_lso, wire_vm
 
 CASES = {
@@ -19,6 +19,7 @@ CASES = {
     'idle': idle,
     'idle-load': idle_load,
     'first-packet': first_packet,
+    'moderation': moderation,
     'queue-move': queue_move,
     'table-change': table_change,
     'balancer-cost': balancer_cost,
