@@ -69,9 +69,9 @@ backlog_of(const struct queue *q, unsigned *frames)
 		uint32_t seen =
 			atomic_load_explicit((_Atomic uint32_t *)(uintptr_t)&q->backlog[i], memory_order_relaxed);
 		unsigned slots = seen >> 16, waiting = seen & UINT16_MAX;
-		double over = slots > 0 ? 2.0 * waiting / slots - 1 : 0;
+		double full = slots > 0 ? (double)waiting / slots : 0;
 
-		most = over > most ? over : most;
+		most = full > most ? full : most;
 		*frames += waiting;
 	}
 	return most < 1 ? most : 1;

@@ -30,8 +30,7 @@ bool balancer_sample_begin(struct balancer_sample *s, uint64_t now_ns);
 
 /*
  * Adds what q did since the sample before to what `to` has; nothing when q was not in that one. Once for each queue and sample. Backlog
- * is that of the fullest ring, beyond the half that naps let a ring fill (pace.h); `waiting` is what all frames in its rings would take at
- * this sample's cost of a frame.
+ * is that of its fullest ring at its last burst; `waiting` is what all frames in its rings would take at this sample's cost of a frame.
  */
 void balancer_sample_queue(struct balancer_sample *s, struct queue *q, struct plan_balance_queue *to);
 
