@@ -1,4 +1,4 @@
-/* edit_queue.c - queues that are moved by hand; see handlers.h. */
+/* edit_queue.c - queues that are moved, or pinned, by hand; see handlers.h. */
 #include <errno.h>
 #include <string.h>
 
@@ -29,4 +29,30 @@ queue_move_by_hand(void *ctx, const json_t *params, json_t **result, struct err 
 	*result = json_pack("{s:i, s:i, s:b}", "queue", (int)q->id, "processor", (int)to, "changed",
 			    from != (unsigned)to);
 	return result_done(result, err);
+}
+
+static int
+set_pinned(const json_t *params, bool pinned, json_t **result, struct err *err)
+{
+	struct queue *q = named_queue(params, err);
+	bool changed;
+
+	if (q == NULL)
+		return -ENOENT;
+	changed = q->pinned != pinned;
+	queue_pin(q, pinned);
+	*result = json_pack("{s:i, s:b, s:b}", "queue", (int)q->id, "pinned", pinned, "changed", changed);
+	return result_done(result, err);
+}
+
+int
+queue_pin_by_hand(void *ctx, const json_t *params, json_t **result, struct err *err)
+{
+	return set_pinned(params, true, result, err);
+}
+
+int
+queue_unpin_by_hand(void *ctx, const json_t *params, json_t **result, struct err *err)
+{
+	return set_pinned(params, false, result, err);
 }

@@ -80,6 +80,8 @@ int offload_set(void *ctx, const json_t *params, json_t **result, struct err *er
 
 /* ---- edit_queue.c ---- */
 int queue_move_by_hand(void *ctx, const json_t *params, json_t **result, struct err *err);
+int queue_pin_by_hand(void *ctx, const json_t *params, json_t **result, struct err *err);
+int queue_unpin_by_hand(void *ctx, const json_t *params, json_t **result, struct err *err);
 
 /* ---- config_apply.c ---- */
 int config_apply(void *ctx, const json_t *params, json_t **result, struct err *err);

@@ -9,6 +9,8 @@ const struct rpc_handler control_methods[] = {
 	{ "queue.list", queue_list_all },
 	{ "queue.show", queue_show },
 	{ "queue.move", queue_move_by_hand },
+	{ "queue.pin", queue_pin_by_hand },
+	{ "queue.unpin", queue_unpin_by_hand },
 	{ "adapter.list", adapter_list },
 	{ "adapter.show", adapter_show },
 	{ "switch.list", switch_list },

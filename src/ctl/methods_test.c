@@ -83,6 +83,7 @@ names_that_nobody_has_are_refused_with_a_hint(void **state)
 		{ "queue.show", "{'queue': 4095}", "no queue 4095", "queue list", "queue" },
 		{ "queue.show", "{'queue': 4096}", "no queue 4096", "queue list", "queue" },
 		{ "queue.show", "{'queue': 65535}", "no queue 65535", "queue list", "queue" },
+		{ "queue.pin", "{'queue': 4000}", "no queue 4000", "", "queue" },
 		{ "queue.move", "{'queue': 4000, 'processor': 0}", "no queue 4000", "", "queue" },
 		{ "queue.move", "{'queue': 0, 'processor': 3}", "no processor 3", "0 to 2", "processor" },
 		{ "adapter.show", "{'adapter': 'wier'}", "no adapter 'wier'", "did you mean 'wire'?", "adapter" },
@@ -350,6 +351,21 @@ a_queue_moves_by_hand(void **state)
 	key_is(asked("queue.move", "{'queue': %d, 'processor': %d}", id, p), "changed", "false");
 }
 
+static void
+a_queue_is_pinned_until_it_is_let_go(void **state)
+{
+	json_t *row = row_of(asked("queue.list", "{}"), "port", "inner");
+	int id = (int)json_integer_value(json_object_get(row, "id"));
+
+	json_decref(row);
+	key_is(asked("queue.show", "{'queue': %d}", id), "pinned", "false");
+	key_is(asked("queue.pin", "{'queue': %d}", id), "changed", "true");
+	key_is(asked("queue.pin", "{'queue': %d}", id), "changed", "false");
+	key_is(asked("queue.show", "{'queue': %d}", id), "pinned", "true");
+	key_is(asked("queue.unpin", "{'queue': %d}", id), "pinned", "false");
+	key_is(asked("queue.show", "{'queue': %d}", id), "pinned", "false");
+}
+
 static int
 tests(void)
 {
@@ -367,6 +383,7 @@ tests(void)
 		RIG_TEST(a_setting_that_cannot_be_changes_nothing),
 		RIG_TEST(vm_queues_are_listed_with_their_filters),
 		RIG_TEST(a_queue_moves_by_hand),
+		RIG_TEST(a_queue_is_pinned_until_it_is_let_go),
 	};
 
 	return cmocka_run_group_tests(all, rig_start, rig_stop);

@@ -215,7 +215,7 @@ the_keys_that_scripts_rely_on_are_there_in_order(void **state)
 	} tables[] = {
 		{ "processor", "list",
 		  "id cpu numa emulated busy_percent waiting_percent idle_percent queues wakeups packets" },
-		{ "queue", "list", "id vport port index processor state packets bytes drops moved interrupts" },
+		{ "queue", "list", "id vport port index processor state packets bytes drops moved interrupts pinned" },
 		{ "vmq", "list", "queue port mac vlan processor dynamic" },
 		{ "rss", "show",
 		  "adapter enabled operational reason backing key hash_types base_processor max_processors "

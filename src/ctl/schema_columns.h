@@ -20,5 +20,5 @@ extern const struct schema_key drop_columns[];
 extern const struct schema_key book_details[];
 extern const struct schema_key top_params[], top_details[];
 extern const struct schema_key check_details[], apply_details[], config_details[], save_details[];
-extern const struct schema_key port_changed[], adapter_changed[], queue_changed[];
+extern const struct schema_key port_changed[], adapter_changed[], queue_changed[], pin_changed[];
 #endif

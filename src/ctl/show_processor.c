@@ -137,12 +137,13 @@ queue_row(const struct host *host, const struct queue *q)
 {
 	unsigned p = queue_processor(q);
 
-	return json_pack("{s:i, s:s, s:s?, s:i, s:o, s:s, s:I, s:I, s:I, s:I, s:I}", "id", (int)q->id, "vport",
+	return json_pack("{s:i, s:s, s:s?, s:i, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:b}", "id", (int)q->id, "vport",
 			 q->vport->name, "port", is_default_queue(host, q) ? NULL : q->vport->name, "index",
 			 (int)q->index, "processor", p < n_processors ? json_integer(p) : json_null(), "state",
 			 queue_state(q), "packets", (json_int_t)count_get(&q->packets), "bytes",
 			 (json_int_t)count_get(&q->bytes), "drops", (json_int_t)count_get(&q->drops), "moved",
-			 (json_int_t)count_get(&q->moved), "interrupts", (json_int_t)interrupts(q));
+			 (json_int_t)count_get(&q->moved), "interrupts", (json_int_t)interrupts(q), "pinned",
+			 q->pinned);
 }
 
 int
