@@ -169,6 +169,8 @@ make(struct host *host, const struct config *from, const struct config *next, co
 	ret = make_switches(host, next, options, change, err);
 	if (ret == 0)
 		ret = make_ports(host, next, change, err);
+	for (unsigned i = 0; i < host->n_ports && ret == 0; i++)
+		ret = host_port_spread(host, host->ports[i], err);
 	for (unsigned i = 0; i < host->n_switches && ret == 0; i++)
 		ret = host_switch_statics(host, host->switches[i], next, err);
 	if (ret == 0)

@@ -12,6 +12,7 @@
 #include "ctl/config.h"
 #include "keep/keep.h"
 #include "nic/adapter.h"
+#include "nic/spread.h"
 #include "nic/balancer.h"
 #include "vsw/switch.h"
 
@@ -33,6 +34,8 @@ struct host_port {
 	struct mac mac;                   /* of its NIC, also while that is gone; zero: not known */
 	struct queue *queues[KEEP_TAP_QUEUES_MAX];
 	unsigned n_queues;
+	struct spread_rule rule; /* that its NIC has while key is not NULL */
+	struct host_key *key;
 	struct adapter_member member;
 	bool is_member;
 	struct mac first_mac; /* of the NIC when it was made: what it has without a configured one */
@@ -55,7 +58,8 @@ struct host_former {
 struct host {
 	struct config *running;
 	char run_dir[PATH_MAX];    /* where the keeper makes sockets */
-	struct toeplitz *toeplitz; /* the hash for ports with several queues */
+	struct toeplitz *toeplitz; /* of NICs that have no rule yet */
+	struct host_key *keys;     /* host_spread.c */
 	struct balancer *balancer; /* made when there is something to balance */
 	struct host_switch *switches[CONFIG_SWITCHES_MAX];
 	unsigned n_switches;
@@ -111,10 +115,13 @@ int host_port_change(struct host_port *hp, const struct config_port *is, struct 
 bool host_port_readdresses(const struct host_port *hp, const struct config_port *is);
 /* Opens the NIC of a port again that went away. */
 void host_port_tend(struct host *host, struct host_port *hp);
-/* "up", or why not. */
-const char *host_port_state(const struct host_port *hp);
+const char *host_port_state(const struct host_port *hp); /* "up", or why not */
 /* Frames that queue i of the NIC took for its receiver since that was opened. */
 uint64_t host_port_delivered(const struct host_port *hp, unsigned i);
+
+/* Spreads frames over its NIC's queues as its vRSS and its adapter's hash say: 0, or -ENOMEM with all as before. Undone when the NIC is closed. */
+int host_port_spread(struct host *host, struct host_port *hp, struct err *err);
+void host_port_unspread(struct host *host, struct host_port *hp);
 
 /* ---- host_switch.c: switches and their adapters ---- */
 

@@ -7,7 +7,6 @@
  * its address, its MTU. Control thread only.
  */
 #include "ctl/host.h"
-#include "nic/spread.h"
 
 struct host_medium {
 	/*

@@ -169,10 +169,11 @@ open_nic(struct host *host, struct host_port *hp, struct err *err)
 }
 
 static void
-close_nic(struct host_port *hp)
+close_nic(struct host *host, struct host_port *hp)
 {
 	atomic_store(&hp->port.sink, NULL);
 	hp->medium->close(hp);
+	host_port_unspread(host, hp);
 }
 
 int
@@ -215,7 +216,7 @@ host_port_remove(struct host *host, struct host_port *hp)
 	for (unsigned i = 0; i < hp->n_queues; i++)
 		queue_move(hp->queues[i], PROCESSOR_NONE);
 	remember(host, hp);
-	close_nic(hp);
+	close_nic(host, hp);
 	for (unsigned i = 0; i < hp->n_queues; i++)
 		queue_free(hp->queues[i]);
 	if (hp->port.sw != NULL)
@@ -339,7 +340,7 @@ host_port_tend(struct host *host, struct host_port *hp)
 	char place[PLACE_LEN];
 
 	if (hp->nic != NULL && !hp->medium->tend(hp)) {
-		close_nic(hp);
+		close_nic(host, hp);
 		hp->mac = hp->is.has_mac ? hp->is.mac : hp->mac; /* it shall have it again */
 		log_warn("interface went away port=%s %s", hp->is.name,
 			 hp->medium->place(&hp->is, place, sizeof(place)));
@@ -352,7 +353,7 @@ host_port_tend(struct host *host, struct host_port *hp)
 		log_debug("interface cannot be opened again port=%s reason=\"%s\"", hp->is.name, err.msg);
 		return;
 	}
-	if (host_port_set_mac(hp, &hp->mac, &err) < 0)
+	if (host_port_set_mac(hp, &hp->mac, &err) < 0 || host_port_spread(host, hp, &err) < 0)
 		log_warn("interface is there again, but: %s", err.msg);
 	log_info("interface is there again port=%s %s", hp->is.name, hp->medium->place(&hp->is, place, sizeof(place)));
 }

@@ -26,6 +26,23 @@ spread_fill(uint16_t entry[RXMAP_TABLE_MAX], unsigned n_queues)
 	return (uint16_t)n;
 }
 
+/* Puts the n queues that there are in place of those that entries name. */
+static void
+fold(struct spread *s, const uint16_t *queue, unsigned n)
+{
+	unsigned first = UINT16_MAX;
+
+	for (unsigned i = 0; i < s->n_entries; i++)
+		first = s->entry[i] < first ? s->entry[i] : first;
+	if (first >= n)
+		first = 0;
+	for (unsigned i = 0; i < s->n_entries; i++) {
+		uint16_t nth = (uint16_t)(first + (s->entry[i] - first) % (n - first));
+
+		s->entry[i] = queue != NULL ? queue[nth] : nth;
+	}
+}
+
 void
 spread_init(struct spread *s, const struct spread_rule *rule, const uint16_t *queue, unsigned n)
 {
@@ -38,11 +55,7 @@ spread_init(struct spread *s, const struct spread_rule *rule, const uint16_t *qu
 		s->n_entries = rule->n_entries;
 		memcpy(s->entry, rule->entry, rule->n_entries * sizeof(rule->entry[0]));
 	}
-	for (unsigned i = 0; i < s->n_entries; i++) {
-		uint16_t nth = (uint16_t)(s->entry[i] % n);
-
-		s->entry[i] = queue != NULL ? queue[nth] : nth;
-	}
+	fold(s, queue, n);
 }
 
 uint32_t

@@ -32,7 +32,8 @@ uint16_t spread_fill(uint16_t entry[RXMAP_TABLE_MAX], unsigned n_queues);
 
 /*
  * Carries a rule out over the n queues, 1 or more, that the receiver uses; queue: their indexes, ascending, NULL for 0..n-1. With all
- * of them in use each entry means what it says; an entry's queue counts modulo n while there are fewer. One queue needs no hash. Control.
+ * of them in use each entry means what it says. While there are fewer, an entry's queue counts modulo n; the first ones, where the
+ * table names none of them, stay left out as far as there are others. One queue needs no hash. Control.
  */
 void spread_init(struct spread *s, const struct spread_rule *rule, const uint16_t *queue, unsigned n);
 

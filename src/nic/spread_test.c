@@ -336,6 +336,37 @@ a_given_table_means_what_it_says_while_all_queues_are_in_use(void **state)
 	assert_int_equal(s.entry[0], 1);
 }
 
+/* NDIS, VrssExcludePrimaryProcessor: the first queue is in no entry, and stays so while two or more are in use. */
+static void
+a_queue_that_a_table_leaves_out_stays_left_out(void **state)
+{
+	static const uint16_t used[] = { 0, 2, 3 };
+	struct spread_rule rule;
+	struct spread s;
+
+	spread_rule_init(&rule, toeplitz);
+	rule.n_entries = 128;
+	for (unsigned i = 0; i < 128; i++)
+		rule.entry[i] = (uint16_t)(1 + i % 3);
+	spread_init(&s, &rule, NULL, 4);
+	for (unsigned i = 0; i < 128; i++)
+		assert_int_equal(s.entry[i], 1 + i % 3);
+	spread_init(&s, &rule, used, LEN(used));
+	for (unsigned i = 0; i < 128; i++)
+		assert_int_equal(s.entry[i], used[1 + i % 3 % 2]);
+	spread_init(&s, &rule, used + 1, 2);
+	for (unsigned i = 0; i < 128; i++)
+		assert_int_equal(s.entry[i], 3);
+	spread_init(&s, &rule, used, 1);
+	assert_int_equal(s.entry[0], 0);
+	/* Nothing but queues that are not in use. */
+	for (unsigned i = 0; i < 128; i++)
+		rule.entry[i] = 3;
+	spread_init(&s, &rule, NULL, 2);
+	for (unsigned i = 0; i < 128; i++)
+		assert_int_equal(s.entry[i], 1);
+}
+
 static void
 without_a_key_nothing_is_spread(void **state)
 {
@@ -364,6 +395,7 @@ main(void)
 		cmocka_unit_test(a_table_of_one_entry_hashes_nothing),
 		cmocka_unit_test(off_means_the_first_queue_in_use),
 		cmocka_unit_test(a_given_table_means_what_it_says_while_all_queues_are_in_use),
+		cmocka_unit_test(a_queue_that_a_table_leaves_out_stays_left_out),
 		cmocka_unit_test(without_a_key_nothing_is_spread),
 	};
 
