@@ -1,15 +1,13 @@
 """Real guests on vhost ports: Debian's kernels in QEMU, beside namespaces on the same switch."""
 import re
 import signal
-import socket
 
 import pytest
 
-from guests import KERNELS, GuestHost, TcpSource, lost, received_by_queues, received_from, sent_by_queues, sent_to, serve, tcp_arrives
-from lib import ROOT, TcpSink, call, socket_in, wait_for
+from guests import KERNELS, GuestHost, TcpSource, lost, received_from, sent_to, serve, tcp_arrives
+from lib import ROOT, TcpSink, call, wait_for
 
 pytestmark = pytest.mark.guest
-FLOWS = 64  # over 4 queues: one of them gets none of them once in 10^7 runs
 
 
 def pair_host(lab, kernel, mtu=None):
@@ -120,54 +118,6 @@ def test_access_ports_keep_guests_apart(lab, kernel):
     host.daemon.cli('port', 'set', 'vm2', '--vlan', '10')
     vm2.run('ip neigh flush all')  # or the address that nobody answered for stays unreachable for a moment
     assert lost(vm2, '10.77.0.13') == 0
-
-
-def flows_into(host, address):
-    for port in range(FLOWS):
-        with socket_in(host.vms['box'], socket.AF_INET, socket.SOCK_DGRAM) as out:
-            out.sendto(b'flow', (address, 9000 + port))
-
-
-def busy_queues(counts, act):
-    """The queues in which counts(), {queue: packets}, grew by act()."""
-    before = counts()
-    act()
-    grown = {}
-
-    def look():
-        grown.update({queue: count - before.get(queue, 0) for queue, count in counts().items()})
-        return sum(grown.values()) >= FLOWS
-    assert wait_for(look, seconds=5), grown
-    return {queue for queue, count in grown.items() if count}
-
-
-def four_queues(lab, kernel):
-    """vm1 with four queues, vm2 with one, and box."""
-    host = GuestHost(lab)
-    host.start(host.switch(host.guest('vm1', 11, kernel, queues=4, cpus=2), host.guest('vm2', 12, kernel), host.vm('box', 13)))
-    host.boot()
-    host.guests['vm1'].run('ethtool -L eth0 combined 4')
-    return host
-
-
-def test_traffic_uses_four_queues(lab, kernel):
-    host = four_queues(lab, kernel)
-    vm1, vm2 = host.guests.values()
-    out = f"bash -c 'for i in $(seq {FLOWS}); do echo flow >/dev/udp/10.77.0.13/$((9000 + i)); done'"
-    assert lost(vm1, '10.77.0.13') == 0
-    assert len(busy_queues(lambda: sent_by_queues(vm1), lambda: vm1.run(out))) > 1
-    assert tcp_arrives(vm1, vm2, '10.77.0.11', times=4)
-    assert tcp_arrives(vm2, vm1, '10.77.0.12', times=4)
-
-
-def test_what_a_guest_hears_is_spread_over_the_queues_that_it_uses(lab):
-    host = four_queues(lab, '6.1')
-    vm1 = host.guests['vm1']
-    assert lost(vm1, '10.77.0.13') == 0
-    for queues in (4, 1, 4):
-        vm1.run(f'ethtool -L eth0 combined {queues}')
-        assert lost(vm1, '10.77.0.13') == 0
-        assert busy_queues(lambda: received_by_queues(vm1), lambda: flows_into(host, '10.77.0.11')) == set(range(queues))
 
 
 def test_a_guest_that_rebooted_is_there_again(pair):
