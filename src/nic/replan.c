@@ -230,10 +230,14 @@ plan_new(const struct adapter *a, const struct vmq_outcome *shall)
 static void
 publish(struct adapter *a, struct rxplan *plan)
 {
+	const struct rxplan *former = atomic_load(&a->frontend.plan);
+
 	if (plan == NULL)
 		return;
-	if (atomic_load(&a->frontend.plan) == NULL)
+	if (former == NULL)
 		frontend_set_plan(&a->frontend, plan);
+	else if (rxplan_equal(former, plan)) /* a member without a VM queue came or went: a thousand may */
+		rxplan_free(plan);
 	else
 		rxplan_switch(&a->frontend.plan, plan);
 }

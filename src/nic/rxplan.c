@@ -209,7 +209,7 @@ plan_alloc(const struct rxplan_share *shares, unsigned n)
 		n_rings += shares[i].n_rings;
 		n_entries += table_len(&shares[i]);
 	}
-	if (n_rings > UINT16_MAX) /* an index that no frame has: frontend.c */
+	if (n_rings == 0 || n_rings > UINT16_MAX) /* the last is an index that no frame has: frontend.c */
 		return NULL;
 	plan = calloc(1, sizeof(*plan) + n_rings * sizeof(plan->ring[0]));
 	if (plan == NULL)
@@ -249,6 +249,31 @@ rxplan_new(const struct rxplan *former, const struct rxplan_share *shares, unsig
 free_plan:
 	rxplan_free(plan);
 	return NULL;
+}
+
+static bool
+same_filter(const struct rxmap_filter *a, const struct rxmap_filter *b)
+{
+	return mac_equal(&a->mac, &b->mac) && a->vid == b->vid;
+}
+
+bool
+rxplan_equal(const struct rxplan *a, const struct rxplan *b)
+{
+	if (a->n_rings != b->n_rings || a->n_vports != b->n_vports || a->hash_types != b->hash_types ||
+	    memcmp(a->key, b->key, sizeof(a->key)) != 0 ||
+	    memcmp(a->ring, b->ring, a->n_rings * sizeof(struct rxring *)) != 0)
+		return false;
+	for (unsigned i = 0; i < a->n_vports; i++) {
+		unsigned n = a->vport[i].n_entries;
+
+		if (n != b->vport[i].n_entries ||
+		    memcmp(a->vport[i].entry, b->vport[i].entry, n * sizeof(uint16_t)) != 0)
+			return false;
+		if (i > 0 && !same_filter(&a->filter[i - 1], &b->filter[i - 1]))
+			return false;
+	}
+	return true;
 }
 
 void

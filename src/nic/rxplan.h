@@ -76,6 +76,9 @@ struct rxplan_hash {
 struct rxplan *rxplan_new(const struct rxplan *former, const struct rxplan_share *shares, unsigned n,
 			  const struct rxplan_hash *hash);
 
+/* Whether both lead every frame to the same ring: then there is nothing to switch. Control. */
+bool rxplan_equal(const struct rxplan *a, const struct rxplan *b);
+
 /* Frees a plan that no lane can see; NULL is all right. Its rings are the caller's. Control. */
 void rxplan_free(struct rxplan *plan);
 

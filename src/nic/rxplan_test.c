@@ -107,6 +107,41 @@ rings_that_flows_come_to_wait_and_no_others(void **state)
 	}
 }
 
+static void
+plans_are_equal_when_all_that_they_lead_by_is(void **state)
+{
+	static const struct vport_row base[] = { { { 0, 3, -1 } }, { { 1, 2, -1 }, .vid = 5 } };
+	static const struct {
+		const char *name;
+		struct vport_row vport;
+		unsigned n, entries, key;
+	} rows[] = {
+		{ "a ring less", { { 1, -1 }, .vid = 5 }, 2, 8, 0 },
+		{ "another ring", { { 1, 4, -1 }, .vid = 5 }, 2, 8, 0 },
+		{ "another order", { { 2, 1, -1 }, .vid = 5 }, 2, 8, 0 },
+		{ "another VLAN", { { 1, 2, -1 }, .vid = 6 }, 2, 8, 0 },
+		{ "another address", { { 1, 2, -1 }, .vid = 5, .mac = 9 }, 2, 8, 0 },
+		{ "one is spared", { { 1, 2, -1 }, .vid = 5, .spared = 1 }, 2, 8, 0 },
+		{ "a vport less", { { 1, 2, -1 }, .vid = 5 }, 1, 8, 0 },
+		{ "a longer table", { { 1, 2, -1 }, .vid = 5 }, 2, 16, 0 },
+		{ "another key", { { 1, 2, -1 }, .vid = 5 }, 2, 8, 1 },
+	};
+	struct rxplan *a = plan_of(NULL, base, 2, 8, 0), *b = plan_of(NULL, base, 2, 8, 0);
+
+	assert_true(rxplan_equal(a, b));
+	rxplan_free(b);
+	for (unsigned i = 0; i < RTE_DIM(rows); i++) {
+		struct vport_row other[] = { base[0], rows[i].vport };
+
+		b = plan_of(NULL, other, rows[i].n, rows[i].entries, rows[i].key);
+		assert_non_null(b);
+		if (rxplan_equal(a, b))
+			fail_msg("%s: equal", rows[i].name);
+		rxplan_free(b);
+	}
+	rxplan_free(a);
+}
+
 /* ---- by hand, a step at a time ---- */
 
 static void
@@ -280,6 +315,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(rings_that_flows_come_to_wait_and_no_others),
+		TEST(plans_are_equal_when_all_that_they_lead_by_is),
 		TEST(a_ring_waits_until_the_one_that_its_flows_left_has_passed),
 		TEST(a_frame_in_hands_has_not_passed),
 		TEST(who_finds_a_plan_in_the_middle_of_adoption_polls_nothing),
