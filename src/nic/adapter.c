@@ -24,9 +24,9 @@ adapter_settings_init(struct adapter_settings *s)
 		.max_processor = -1,
 		.rx_checksum = true,
 		.rss = { .profile = PLAN_RSS_NUMA_STATIC,
-			 .hash_types =
-				 HASH_IPV4 | HASH_TCP_IPV4 | HASH_UDP_IPV4 | HASH_IPV6 | HASH_TCP_IPV6 | HASH_UDP_IPV6,
-			 .entries = 128 },
+			 .hash_types = HASH_TYPES_PLAIN,
+			 .entries = 128 }, /* native RSS' most: windows-semantics, 2.4 */
+		.balance = plan_balance_defaults,
 		.period_ms = 20,
 	};
 	memcpy(s->rss.key, toeplitz_default_key, sizeof(s->rss.key));

@@ -170,7 +170,7 @@ change_something(unsigned r)
 	if (r >> 20 & 1)
 		s.rss.hash_types = types[r >> 21 & 3];
 	s.rss.profile = (r >> 23) % 5;
-	s.base = (int)((r >> 25) % (WORKERS + 1)) - 1;
+	s.base = (int)((r >> 25) % (n_processors + 1)) - 1;
 	s.dynamic = r >> 27 & 1;
 	next.vrss.enabled = r >> 28 & 1;
 	next.vrss.exclude_primary = r >> 29 & 1;
@@ -189,7 +189,7 @@ move_something(unsigned r)
 	struct queue *q = r & 8 ? adapter->queue[i % adapter->n_queues] : queues[r % MEMBERS][i % PAIRS];
 
 	if (queue_processor(q) != PROCESSOR_NONE)
-		assert_int_equal(queue_move(q, (r >> 16) % WORKERS), 0);
+		assert_int_equal(queue_move(q, (r >> 16) % n_processors), 0);
 }
 
 static void
@@ -214,6 +214,12 @@ a_thousand_changes_and_moves_under_load_lose_and_reorder_nothing(void **state)
 		      (unsigned long)atomic_load(&by_vm_queue));
 	assert_true(several > CHANGES / 4);
 	assert_true(seen_in_all() > 10 * CHANGES);
+}
+
+static void
+a_thousand_changes_under_load_where_one_processor_does_it_all(void **state)
+{
+	a_thousand_changes_and_moves_under_load_lose_and_reorder_nothing(state);
 }
 
 /* The queues of other members and their places are as before: never half. */
@@ -279,6 +285,8 @@ main(void)
 		TEST(with_no_hash_type_everything_goes_to_the_default_queue),
 		TEST(with_vrss_a_members_flows_spread_over_its_queue_pairs),
 		TEST(a_thousand_changes_and_moves_under_load_lose_and_reorder_nothing),
+		cmocka_unit_test_setup_teardown(a_thousand_changes_under_load_where_one_processor_does_it_all,
+						open_adapter_inline, close_adapter),
 		TEST(what_is_refused_changes_nothing),
 		TEST(without_queues_left_nothing_changes),
 	};

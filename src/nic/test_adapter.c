@@ -88,7 +88,7 @@ work(void *arg)
 	qsbr_online(p->lane.reader);
 	while (!atomic_load_explicit(&stop, memory_order_relaxed)) {
 		const struct queue_list *list = atomic_load_explicit(&p->queues, memory_order_acquire);
-		unsigned n = 0;
+		unsigned n = frontend_poll_inline(p, &p->lane);
 
 		for (unsigned i = 0; list != NULL && i < list->n && !atomic_load(&paused); i++)
 			n += serve(list->queue[i], &p->lane, p->id);
@@ -109,8 +109,8 @@ mac_of(uint32_t flow)
 	return (struct mac){ { 0x02, 0xf1, 0, 0, 0, (uint8_t)(flow + 1) } };
 }
 
-int
-open_adapter(void **state)
+static int
+open_on(unsigned n)
 {
 	struct adapter_settings settings;
 	struct err err = { 0 };
@@ -121,7 +121,7 @@ open_adapter(void **state)
 	atomic_store(&stop, false);
 	atomic_store(&disorder, 0);
 	atomic_store(&by_vm_queue, 0);
-	test_processors_open(WORKERS, 0);
+	test_processors_open(n, 0);
 	adapter = adapter_new("up", UPLINK_TYPE_RING, "", 0, &settings, WORKERS, &ingress, &err);
 	if (adapter == NULL)
 		fail_msg("%s", err.msg);
@@ -142,9 +142,21 @@ open_adapter(void **state)
 		atomic_store(&sent[i], 0);
 		atomic_store(&seen[i], 0);
 	}
-	for (unsigned i = 0; i < WORKERS; i++)
+	for (unsigned i = 0; i < n_processors; i++)
 		assert_int_equal(pthread_create(&workers[i], NULL, work, processors[i]), 0);
 	return 0;
+}
+
+int
+open_adapter(void **state)
+{
+	return open_on(WORKERS);
+}
+
+int
+open_adapter_inline(void **state)
+{
+	return open_on(1);
 }
 
 int
@@ -157,7 +169,7 @@ close_adapter(void **state)
 	}
 	adapter_stop(adapter);
 	atomic_store(&stop, true);
-	for (unsigned i = 0; i < WORKERS; i++)
+	for (unsigned i = 0; i < n_processors; i++)
 		pthread_join(workers[i], NULL);
 	assert_int_equal(rte_mempool_in_use_count(adapter->uplink.pool), 0); /* every buffer came home */
 	adapter_free(adapter);

@@ -23,8 +23,9 @@ extern _Atomic bool paused; /* workers: no time for anything */
 /* Per flow. seen: of the worker that delivers; its order is what is tested, so it is exchanged, not added to. */
 extern _Atomic uint64_t sent[FLOWS], seen[FLOWS], by_vm_queue;
 
-/* Per test. */
+/* Per test. inline: one processor, whose worker polls the front end. */
 int open_adapter(void **state);
+int open_adapter_inline(void **state);
 int close_adapter(void **state);
 
 /* Puts the next frame of a flow on the wire; false when there is no room. */

@@ -83,6 +83,13 @@ is_usable(const struct view *v, unsigned processor)
 	return false;
 }
 
+/* Where somebody pinned a queue it stays, if that is a processor of the adapter's. */
+static bool
+is_pinned(const struct view *v, const struct queue *q)
+{
+	return q->pinned && is_usable(v, queue_processor(q));
+}
+
 /* VM queues to hand out; a medium's frames are where they belong. */
 static unsigned
 vm_queues(const struct adapter *a)
@@ -103,12 +110,10 @@ place_queues(const struct view *v, bool fresh, struct vmq_outcome *out)
 
 	out->n_queues = spreads ? s->queues : 1;
 	plan_rss_place(s->rss.profile, v->usable, v->pool.n_usable, out->processor, out->n_queues);
-	if (!spreads) {
+	if (!spreads)
 		out->processor[0] = v->usable[0];
-		return;
-	}
-	for (unsigned i = 0; i < out->n_queues && i < a->n_queues && stay; i++)
-		if (is_usable(v, queue_processor(a->queue[i])))
+	for (unsigned i = 0; i < out->n_queues && i < a->n_queues; i++)
+		if (is_pinned(v, a->queue[i]) || (spreads && stay && is_usable(v, queue_processor(a->queue[i]))))
 			out->processor[i] = queue_processor(a->queue[i]);
 }
 
@@ -140,21 +145,30 @@ place_pair(const struct view *v, const struct adapter_member *m, const struct pl
 	return plan_vmq_pair(&v->pool, (unsigned)answer->processor, i, answer->exclude_primary);
 }
 
+/* A queue pair without a VM queue: what it sends is forwarded there. */
+static unsigned
+place_sender(const struct view *v, const struct adapter_member *m, const struct vmq_share *share, unsigned i)
+{
+	bool spreads = v->a->settings.mode == ADAPTER_MODE_RSS && m->n_queues > 1;
+
+	if (share->n_rings > 0)
+		return share->processor[i % share->n_rings];
+	return v->usable[spreads ? i % v->pool.n_usable : 0];
+}
+
 static void
 place_member(const struct view *v, const struct adapter_member *m, const struct plan_vmq_vport *answer,
 	     struct vmq_share *out)
 {
-	bool spreads = v->a->settings.mode == ADAPTER_MODE_RSS && m->n_queues > 1;
-
 	out->n_rings = answer->granted;
 	out->vm_queue = answer->granted > 0 ? (unsigned)answer->queue : 0;
 	for (unsigned i = 0; i < m->n_queues && i < ADAPTER_PAIRS_MAX; i++) {
-		if (i < out->n_rings)
+		if (is_pinned(v, m->queues[i]))
+			out->processor[i] = queue_processor(m->queues[i]);
+		else if (i < out->n_rings)
 			out->processor[i] = place_pair(v, m, answer, i);
-		else if (out->n_rings > 0) /* what it sends is its receiving processors' to forward */
-			out->processor[i] = out->processor[i % out->n_rings];
 		else
-			out->processor[i] = v->usable[spreads ? i % v->pool.n_usable : 0];
+			out->processor[i] = place_sender(v, m, out, i);
 	}
 }
 

@@ -298,6 +298,26 @@ receive_queues_stay_unless_the_settings_are_new(void **state)
 }
 
 static void
+a_pinned_queue_stays_where_it_may(void **state)
+{
+	struct vmq_outcome out;
+
+	members[0].n_queues = 2;
+	queue_move(queues[0][0], 3);
+	queue_pin(queues[0][0], true);
+	queue_move(queues[1][0], 3); /* not pinned: to the base when it gets no VM queue */
+	queue_move(queues[2][0], 0); /* not one of the adapter's */
+	queue_pin(queues[2][0], true);
+	adapter->settings.queues = 0;
+	out = decide();
+	expect(&out, 0, 0, 0, 3);
+	assert_int_equal(out.share[0].processor[1], 1);
+	expect(&out, 1, 0, 0, 1);
+	expect(&out, 2, 0, 0, 1);
+	vmq_outcome_free(&out);
+}
+
+static void
 settings_that_do_not_fit_the_host_are_refused_with_a_sentence(void **state)
 {
 	struct vmq_outcome out;
@@ -356,6 +376,7 @@ main(void)
 		TEST(dynamic_vrss_begins_at_home_and_stays_where_the_balancer_put_it),
 		TEST(rss_has_the_queues_of_the_default_vport),
 		TEST(receive_queues_stay_unless_the_settings_are_new),
+		TEST(a_pinned_queue_stays_where_it_may),
 		TEST(settings_that_do_not_fit_the_host_are_refused_with_a_sentence),
 		TEST(siblings_are_skipped_unless_they_are_emulated),
 	};
