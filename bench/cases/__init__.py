@@ -1,5 +1,5 @@
 """The cases, in the order in which they are measured. Each is a module with HELP (a line), and measure(seconds): a list of Rows."""
-from cases import balancer_cost, cores, filter, first_packet, idle, idle_load, incast, memory, moderation, ports, queue_move, start, statistics, tap_tcp
+from cases import balance, balancer_cost, cores, filter, first_packet, idle, idle_load, incast, memory, moderation, ports, queue_move, start, statistics, tap_tcp
 from cases import table_change, vm_bounce, vm_latency, vm_lso, wire_vm
 
 CASES = {
@@ -22,6 +22,7 @@ CASES = {
     'moderation': moderation,
     'queue-move': queue_move,
     'table-change': table_change,
+    'balance': balance,
     'balancer-cost': balancer_cost,
     'start': start,
     'memory': memory,

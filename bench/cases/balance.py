@@ -1,0 +1,168 @@
+"""Dynamic VMQ: all load begins on one processor, and the time until it is spread; and whether anything moves after that.
+
+Four emulated processors, eight VM queues, all standing on the base processor. A stream of UDP for each begins at once, from the wire, at
+two and a half times the rate at which they use 65 % of that processor (apart they use more: bursts are smaller). The balancer's
+own events say when queues moved: the load is spread with the last of the first ones, which the processors' loads have to confirm
+afterwards; what moves later counts as unrest.
+"""
+import json
+import sys
+import time
+from datetime import datetime
+
+from rig import Bench, LabError, Row, Rpc, spread, stop, write_config
+
+HELP = 'dynamic VMQ: ms from the start of a skewed load until it is spread, and moves in the seconds after'
+GOAL_MS = 200
+ROUNDS = 5
+PROCESSORS, SPEED_PERCENT = 4, 10
+VMS = 8
+CALIBRATED, TOO_MUCH = 65, 75  # percent of the one processor, for all queues: less than what makes them move
+FACTOR = 2.5  # of that rate, in the rounds
+TRIAL_PPS = 1000  # the first guess
+REST_S = 4.5  # after a move by hand; one within four seconds of the last would make a queue rest for longer (plan/balance.h)
+FIRST_S = 1  # until loads are looked at
+GAP_S = 0.2  # between two moves of the first ones at most: ten samples
+WINDOW_S = 0.6  # of processor loads: processor.list takes windows of 150 ms and more
+CALM_S = 10  # after the last round's start; 3 after the others'
+HIGH, WITHIN = 90, 10  # percent, points
+# Open vSwitch's pmd-auto-lb: a load above its threshold for a minute, looked at every 10 s, before queues move (its documentation, topics/dpdk/pmd).
+OVS_MS = 60_000
+
+CONFIG = """\
+version: 1
+processors: {{count: {count}, speed_percent: {speed}}}
+adapters:
+  - {{name: wire, uplink: "af_xdp:flwire0", mode: vmq, queues: {vms}, dynamic: on, base_processor: 0, speed: 10G}}
+switches:
+  - name: ext
+    kind: external
+    uplink: wire
+    ports:
+{ports}
+"""
+PORT = '      - {{name: vm{i}, nic: tap, netns: {netns}, interface: eth0, address: 10.78.0.{host}/24, mac: "02:f1:00:00:00:0{host}"}}'
+
+# Sends to all addresses in turn at so many packets a second each; says when it began.
+SENDER = """
+import socket, sys, time
+pps, seconds = float(sys.argv[1]), float(sys.argv[2])
+to = [(address, 9) for address in sys.argv[3:]]
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sent, began = 0, time.monotonic()
+print(time.clock_gettime_ns(time.CLOCK_REALTIME), flush=True)
+while (passed := time.monotonic() - began) < seconds:
+    for _ in range(int(passed * pps) - sent):
+        for one in to:
+            s.sendto(bytes(64), one)
+        sent += 1
+    time.sleep(0.001)
+"""
+# Takes what comes, and reads nothing: an open port answers no ICMP.
+RECEIVER = 'import socket, time; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("", 9)); time.sleep(3600)'
+
+
+class Load:
+    def __init__(self, lab, namespace, pps, seconds, addresses):
+        self.out = lab.folder / 'sender'
+        with open(self.out, 'wb') as out:
+            self.process = lab.spawn(namespace, [sys.executable, '-c', SENDER, pps, seconds, *addresses], stdout=out)
+        end = time.monotonic() + 5
+        while not self.out.read_text().endswith('\n'):
+            if time.monotonic() > end:
+                raise LabError('the sender does not start')
+            time.sleep(0.001)
+        self.began = int(self.out.read_text()) / 1e9
+
+    def end(self):
+        stop(self.process)
+
+
+def vm_queues(rpc):
+    return [q for q in rpc.call('queue.list') if (q['port'] or '').startswith('vm')]
+
+
+def busy(rpc):
+    """Percent of each processor over the next WINDOW_S. Waiting is the load tools': they share the machine's cores."""
+    rpc.call('processor.list')
+    time.sleep(WINDOW_S)
+    return [p['busy_percent'] for p in rpc.call('processor.list')]
+
+
+def gather(rpc):
+    """All VM queues on processor 0, rested."""
+    for q in vm_queues(rpc):
+        rpc.call('queue.move', queue=q['id'], processor=0)
+    time.sleep(REST_S)
+
+
+def addresses():
+    return [f'10.78.0.{i + 1}' for i in range(VMS)]
+
+
+def find_rate(lab, rpc, dc):
+    """Packets a second for each queue at which all want FACTOR times CALIBRATED."""
+    pps = TRIAL_PPS
+    gather(rpc)
+    for _ in range(5):
+        load = Load(lab, dc, pps, 10, addresses())
+        time.sleep(0.3)
+        used = busy(rpc)[0]
+        load.end()
+        if used < 2:
+            raise LabError(f'{pps} packets a second for each queue leave the processor idle: they do not arrive')
+        if CALIBRATED * 0.9 < used < TOO_MUCH:
+            break
+        pps = round(pps * CALIBRATED / used)
+    return round(FACTOR * pps)
+
+
+def moves_since(rpc, serial):
+    """When queues were moved by the balancer, s of the epoch."""
+    events = rpc.call('vmq.watch', since=serial)
+    return [datetime.fromisoformat(e['at'].rstrip('Z') + '+00:00').timestamp() for e in events if e['from'] != e['to'] and e['why'] != 'by-hand']
+
+
+def one_round(lab, rpc, dc, pps, calm_s):
+    """Returns (ms until the last of the first moves, how many these are, loads then, moves after)."""
+    gather(rpc)
+    serial = max((e['serial'] for e in rpc.call('vmq.watch')), default=0)
+    load = Load(lab, dc, pps, FIRST_S + calm_s + 10, addresses())
+    time.sleep(FIRST_S)
+    loads = busy(rpc)
+    time.sleep(calm_s)
+    moves = moves_since(rpc, serial)
+    load.end()
+    if not moves:
+        raise LabError(f'no queue was moved; processors have {loads} percent to do')
+    first = 1 + next((i for i, (a, b) in enumerate(zip(moves, moves[1:])) if b - a > GAP_S), len(moves) - 1)
+    return 1000 * (moves[first - 1] - load.began), first, loads, len(moves) - first
+
+
+def is_balanced(loads):
+    return max(loads) <= HIGH or max(loads) - min(loads) <= WITHIN
+
+
+def measure(_seconds):
+    with Bench('balance') as lab:
+        host, dc = lab.netns('host'), lab.netns('dc')
+        vms = [lab.netns(f'vm{i}') for i in range(VMS)]
+        lab.wire(host, 'flwire0', dc, 'fldc0', '10.78.0.100/24')
+        ports = '\n'.join(PORT.format(i=i, netns=netns, host=i + 1) for i, netns in enumerate(vms))
+        daemon = lab.daemon(host, write_config(lab, CONFIG.format(count=PROCESSORS, speed=SPEED_PERCENT, vms=VMS, ports=ports)))
+        rpc = Rpc(daemon.rpc)
+        for i, netns in enumerate(vms):
+            lab.spawn(netns, [sys.executable, '-c', RECEIVER])
+            lab.run(dc, ['ping', '-n', '-q', '-c', 2, '-i', 0.2, '-W', 1, f'10.78.0.{i + 1}'])
+        pps = find_rate(lab, rpc, dc)
+        rounds = [one_round(lab, rpc, dc, pps, CALM_S if i == ROUNDS - 1 else 3) for i in range(ROUNDS)]
+        rpc.close()
+    times, moves, loads, after = zip(*rounds)
+    found = spread(times)
+    late = sum(not is_balanced(one) for one in loads)
+    note = (f'{VMS} queues on {PROCESSORS} emulated processors, {pps} packets/s each; moves {json.dumps(moves)}, after them {json.dumps(after)} '
+            f'(rate figure: their sum); loads then {json.dumps(loads)}, {late} of {ROUNDS} not balanced; the peer: its documented minimum')
+    row = Row('balance', **found, unit='ms', peer='ovs-dpdk', peer_value=OVS_MS, ratio=found['value'], goal=GOAL_MS, rate_ratio=sum(after), rate_goal=0,
+              note=note).judge()
+    row.met = row.met and late == 0
+    return [row]
