@@ -30,14 +30,15 @@ spread_fill(uint16_t entry[RXMAP_TABLE_MAX], unsigned n_queues)
 static void
 fold(struct spread *s, const uint16_t *queue, unsigned n)
 {
-	unsigned first = UINT16_MAX;
+	unsigned first = UINT16_MAX, rest;
 
 	for (unsigned i = 0; i < s->n_entries; i++)
 		first = s->entry[i] < first ? s->entry[i] : first;
 	if (first >= n)
 		first = 0;
+	rest = n > first ? n - first : 1;
 	for (unsigned i = 0; i < s->n_entries; i++) {
-		uint16_t nth = (uint16_t)(first + (s->entry[i] - first) % (n - first));
+		uint16_t nth = (uint16_t)(first + (s->entry[i] - first) % rest);
 
 		s->entry[i] = queue != NULL ? queue[nth] : nth;
 	}
