@@ -112,21 +112,10 @@ exchange_ends(struct balance_call *c, unsigned from, enum plan_balance_why why)
 	return best != NIL;
 }
 
-static unsigned
-fullest(const struct balance_call *c, uint64_t among)
-{
-	unsigned best = ALL;
-
-	for (unsigned p = 0; p < c->n_processors; p++)
-		if ((among & bit(p)) && (best == ALL || c->load[p] > c->load[best]))
-			best = p;
-	return best;
-}
-
 static double
 emptiest_load(const struct balance_call *c, uint64_t among)
 {
-	double least = c->load[fullest(c, among)];
+	double least = c->load[balance_fullest(c, among)];
 
 	for (unsigned p = 0; p < c->n_processors; p++)
 		if ((among & bit(p)) && c->load[p] < least)
@@ -164,7 +153,7 @@ relieve(struct balance_call *c, uint64_t from, enum plan_balance_why why)
 		return;
 	drain(c, from, why);
 	for (; from != 0; from &= ~bit(p)) {
-		p = fullest(c, from);
+		p = balance_fullest(c, from);
 		while (exchange_ends(c, p, why))
 			;
 	}
@@ -183,9 +172,11 @@ spread(struct balance_call *c)
 	if (hot == 0)
 		return;
 	relieve(c, hot, PLAN_BALANCE_OVERLOAD);
+	balance_swap(c, hot, PLAN_BALANCE_OVERLOAD);
 	if (c->out->n_moves == first)
 		return;
 	relieve(c, c->usable & ~hot, PLAN_BALANCE_EVEN);
+	balance_swap(c, c->usable, PLAN_BALANCE_EVEN);
 	balance_settle(c, first);
 	c->state->even_ns = c->now_ns + 2 * c->params->rest_ns;
 }
@@ -213,6 +204,7 @@ spread_again(struct balance_call *c)
 		c->load[q->processor] += q->scratch.want;
 	}
 	relieve(c, c->usable, PLAN_BALANCE_EVEN);
+	balance_swap(c, c->usable, PLAN_BALANCE_EVEN);
 	balance_settle(c, first);
 }
 

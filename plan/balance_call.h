@@ -97,6 +97,17 @@ void balance_move(struct balance_call *c, unsigned i, unsigned to, enum plan_bal
 /* Takes back the moves since the first that left a processor of `from` (bits); the others are made again, those that still gain. */
 void balance_drop_moves(struct balance_call *c, unsigned first, uint64_t from);
 
+/* The node that q's moves prefer. */
+unsigned balance_node(const struct balance_call *c, const struct plan_balance_queue *q);
+
+/* The fullest of those processors; ALL when there are none. */
+unsigned balance_fullest(const struct balance_call *c, uint64_t among);
+
 /* What stays of the moves from the first on is remembered with the queues; their processors are watched anew. */
 void balance_settle(struct balance_call *c, unsigned first);
+
+/* ---- balance_swap.c ---- */
+
+/* Takes load off these processors, the fullest first, by moves and exchanges of two queues, as long as that gains. */
+void balance_swap(struct balance_call *c, uint64_t givers, enum plan_balance_why why);
 #endif

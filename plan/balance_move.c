@@ -79,8 +79,8 @@ balance_may_stand(const struct balance_call *c, const struct plan_balance_queue 
 	return p < c->n_processors && (q->allowed & bit(p)) && c->processors[p].usable;
 }
 
-static unsigned
-node_of(const struct balance_call *c, const struct plan_balance_queue *q)
+unsigned
+balance_node(const struct balance_call *c, const struct plan_balance_queue *q)
 {
 	unsigned home = q->n_order > 0 && q->order[0] < c->n_processors ? q->order[0] : q->processor;
 
@@ -88,9 +88,20 @@ node_of(const struct balance_call *c, const struct plan_balance_queue *q)
 }
 
 unsigned
+balance_fullest(const struct balance_call *c, uint64_t among)
+{
+	unsigned best = ALL;
+
+	for (unsigned p = 0; p < c->n_processors; p++)
+		if ((among & bit(p)) && (best == ALL || c->load[p] > c->load[best]))
+			best = p;
+	return best;
+}
+
+unsigned
 balance_target(const struct balance_call *c, const struct plan_balance_queue *q)
 {
-	unsigned best = ALL, node = node_of(c, q);
+	unsigned best = ALL, node = balance_node(c, q);
 	double best_load = 0;
 
 	for (unsigned k = 0; k < q->n_order; k++) {

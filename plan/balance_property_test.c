@@ -1,4 +1,5 @@
 /* balance_property_test.c - what must hold whatever the load is: many hosts by chance, each for some seconds. */
+#include <math.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -148,7 +149,7 @@ check_gain(const struct plan_balance_queue *before)
 		const struct plan_balance_move *m = &w.moves[k];
 
 		if ((m->why == PLAN_BALANCE_OVERLOAD || m->why == PLAN_BALANCE_EVEN) &&
-		    (m->to_after >= m->from_before || m->from_after >= m->from_before))
+		    fmax(m->from_after, m->to_after) >= fmax(m->from_before, m->to_before))
 			fail_msg("%f %f to %f %f", m->from_before, m->from_after, m->to_before, m->to_after);
 		else if (m->why == PLAN_BALANCE_PACK)
 			assert_true(m->to_after <= w.params.low + 1e-6);

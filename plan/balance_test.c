@@ -96,6 +96,8 @@ struct spread_row {
 static const struct spread_row spreads[] = {
 	{ "the great one leaves when one move is enough", 2, 4, { { 0, 50 }, { 0, 20 }, { 0, 20 }, { 0, 10 } }, 1, 50 },
 	/* 120: 40 goes; 80 and 40 are 40 apart, one more would only swap them. */
+	/* 95 and 70: every single move makes it worse, 60 for 50 makes 85 and 80 of it. */
+	{ "two queues change places", 2, 4, { { 0, 60 }, { 0, 35 }, { 1, 50 }, { 1, 20 } }, 2, 85 },
 	{ "what would only swap two processors stays", 2, 3, { { 0, 40 }, { 0, 40 }, { 0, 40 } }, 1, 80 },
 	/* 100 and 10: 50 is more than half of the difference, but 50 and 60 are closer than 100 and 10. */
 	{ "one that is more than half of the difference", 2, 3, { { 0, 50 }, { 0, 50 }, { 1, 10 } }, 1, 60 },
@@ -133,6 +135,30 @@ queues_leave_full_processors_as_far_as_that_gains(void **state)
 		if (moves != row->moves || fabs(fullest - row->fullest) > 1e-9)
 			fail_msg("%s: %u moves, fullest %.0f; want %u and %.0f", row->name, moves, fullest, row->moves,
 				 row->fullest);
+	}
+}
+
+static void
+both_moves_of_an_exchange_tell_what_comes_of_both(void **state)
+{
+	unsigned great;
+
+	world_begin(&w, 2);
+	great = world_queue(&w, 0, 60);
+	world_queue(&w, 0, 35);
+	world_queue(&w, 1, 50);
+	world_queue(&w, 1, 20);
+	assert_int_equal(two_samples(), 2);
+	assert_int_equal(w.moves[0].queue, great);
+	assert_int_equal(w.moves[0].why, PLAN_BALANCE_OVERLOAD);
+	assert_int_equal(w.moves[1].why, PLAN_BALANCE_EVEN);
+	for (unsigned k = 0; k < 2; k++) {
+		const struct plan_balance_move *m = &w.moves[k];
+
+		assert_float_equal(k == 0 ? m->from_before : m->to_before, 95, 1e-9);
+		assert_float_equal(k == 0 ? m->from_after : m->to_after, 85, 1e-9);
+		assert_float_equal(k == 0 ? m->to_before : m->from_before, 70, 1e-9);
+		assert_float_equal(k == 0 ? m->to_after : m->from_after, 80, 1e-9);
 	}
 }
 
@@ -454,6 +480,7 @@ main(void)
 		cmocka_unit_test(samples_above_high_must_come_in_a_row),
 		cmocka_unit_test(a_swing_too_fast_for_two_samples_in_a_row_is_seen_by_what_it_loses),
 		cmocka_unit_test(queues_leave_full_processors_as_far_as_that_gains),
+		cmocka_unit_test(both_moves_of_an_exchange_tell_what_comes_of_both),
 		cmocka_unit_test(what_was_lost_counts_as_demand),
 		cmocka_unit_test(what_came_to_wait_counts_as_demand),
 		cmocka_unit_test(a_full_ring_on_a_full_processor_wants_more_than_it_gets),
