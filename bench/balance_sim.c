@@ -10,6 +10,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "plan/balance_world.h"
+#include "plan/sim_rule.h"
 #include "plan/simulate.h"
 
 #define TRACES_MAX 16
@@ -31,7 +33,7 @@ struct recording {
 
 static struct recording recordings[TRACES_MAX];
 static unsigned n_recordings;
-static struct sim_load load; /* large */
+static struct sim_load played; /* large */
 
 /* One load under one rule. Ends the program without memory. */
 static struct sim_figures
@@ -40,9 +42,9 @@ play(unsigned kind, unsigned size, enum sim_rule rule, const struct plan_balance
 	const struct sim_trace *trace = kind < SIM_RECORDED ? NULL : &recordings[kind - SIM_RECORDED].trace;
 	struct sim_figures figures;
 
-	sim_load_begin(&load, kind < SIM_RECORDED ? kind : SIM_RECORDED, sizes[size].processors, sizes[size].queues,
+	sim_load_begin(&played, kind < SIM_RECORDED ? kind : SIM_RECORDED, sizes[size].processors, sizes[size].queues,
 		       trace);
-	if (simulate(&load, rule, params, SIM_SECONDS * 1000, &figures) < 0) {
+	if (simulate(&played, rule, params, SIM_SECONDS * 1000, &figures) < 0) {
 		fprintf(stderr, "balance_sim: no memory\n");
 		exit(1);
 	}
@@ -183,6 +185,107 @@ print_settings(void)
 	for (unsigned setting = 0; setting < SETTINGS; setting++)
 		for (unsigned k = 0; k < 3; k++)
 			print_setting(setting, settings[setting].values[k]);
+}
+
+/* ---- hosts by chance ---- */
+
+#define HOSTS 1000
+
+static const unsigned chance_sizes[][2] = { { 2, 4 }, { 2, 8 }, { 4, 8 }, { 4, 16 }, { 8, 32 }, { 8, 64 }, { 16, 64 } };
+
+struct chance {
+	unsigned hosts, at_once, later, moves;
+};
+
+/* Fullest and emptiest processor. */
+static void
+ends(const struct world *w, double *most, double *least)
+{
+	*most = 0;
+	*least = 1e9;
+	for (unsigned p = 0; p < w->n_processors; p++) {
+		double load = world_load(w, p);
+
+		*most = load > *most ? load : *most;
+		*least = load < *least ? load : *least;
+	}
+}
+
+/* Puts queues of 1 to 11 parts on processors by chance; percent of the host in all. */
+static void
+chance_host(struct world *w, const unsigned *size, double percent, uint64_t *random)
+{
+	double sum = 0;
+
+	world_begin(w, size[0]);
+	for (unsigned i = 0; i < size[1]; i++)
+		sum += w->queues[world_queue(w, (unsigned)(sim_random(random) * size[0]), 1 + 10 * sim_random(random))]
+			       .demand;
+	for (unsigned i = 0; i < size[1]; i++)
+		w->queues[i].demand *= percent * size[0] / sum;
+}
+
+/* Whether the greatest first, each to the emptiest, gives processors within 10 points. */
+static bool
+can_be_split(const struct world *w)
+{
+	static struct sim_rule_state s;
+	double demand[SIM_QUEUES_MAX], load[PLAN_BALANCE_PROCESSORS_MAX] = { 0 }, most, least;
+	uint8_t place[SIM_QUEUES_MAX];
+
+	s.n_processors = (unsigned)w->n_processors;
+	s.n_queues = (unsigned)w->n_queues;
+	memcpy(s.processors, w->processors, sizeof(s.processors));
+	for (unsigned i = 0; i < w->n_queues; i++)
+		demand[i] = w->queues[i].demand;
+	most = sim_place_best(&s, demand, place);
+	for (unsigned i = 0; i < w->n_queues; i++)
+		load[place[i]] += demand[i];
+	least = load[0];
+	for (unsigned p = 1; p < w->n_processors; p++)
+		least = load[p] < least ? load[p] : least;
+	return most - least <= plan_balance_defaults.within;
+}
+
+static void
+try_host(struct world *w, struct chance *c)
+{
+	double most, least;
+
+	ends(w, &most, &least);
+	if (most <= w->params.high || !can_be_split(w))
+		return;
+	c->hosts++;
+	world_sample(w);
+	c->moves += world_sample(w);
+	ends(w, &most, &least);
+	c->at_once += most - least <= w->params.within;
+	c->moves += world_run(w, 3 * S);
+	ends(w, &most, &least);
+	c->later += most - least <= w->params.within;
+}
+
+static void
+print_chance(void)
+{
+	static struct world w;
+	uint64_t random = 1;
+
+	printf("\n| processors, queues | load | hosts | within 10 points after 40 ms | after 3 s | moves "
+	       "|\n|---|---|---|---|---|---|\n");
+	for (size_t k = 0; k < sizeof(chance_sizes) / sizeof(chance_sizes[0]); k++)
+		for (unsigned percent = 50; percent <= 80; percent += 15) {
+			struct chance c = { 0 };
+
+			for (unsigned host = 0; host < HOSTS; host++) {
+				chance_host(&w, chance_sizes[k], percent, &random);
+				try_host(&w, &c);
+			}
+			if (c.hosts > 0)
+				printf("| %u, %u | %u %% | %u | %.0f %% | %.0f %% | %.1f |\n", chance_sizes[k][0],
+				       chance_sizes[k][1], percent, c.hosts, 100.0 * c.at_once / c.hosts,
+				       100.0 * c.later / c.hosts, (double)c.moves / c.hosts);
+		}
 }
 
 /* ---- time of a call ---- */
@@ -331,42 +434,59 @@ read_trace(const char *path)
 	n_recordings++;
 }
 
-static int
-usage(int status)
+static void
+print_sizes(void)
 {
-	fprintf(status == 0 ? stdout : stderr,
-		"usage: balance_sim [--time | --settings | --size N] [TRACE.csv...]\n"
-		"  no option: all of the report as Markdown; --size 0 to 3: one size of it\n"
-		"  --settings: what each setting does; --time: what a call costs here\n");
+	for (unsigned size = 0; size < SIZES; size++)
+		print_size(size);
+}
+
+static const struct {
+	const char *option;
+	void (*print)(void);
+} parts[] = {
+	{ "--loads", print_sizes },
+	{ "--chance", print_chance },
+	{ "--settings", print_settings },
+	{ "--time", print_times },
+};
+
+static int
+usage(FILE *to, int status)
+{
+	fprintf(to, "usage: balance_sim --loads | --size N | --chance | --settings | --time [TRACE.csv...]\n"
+		    "  --loads: each load on each size, as Markdown; --size 0 to 3: on one of them\n"
+		    "  --chance: hosts by chance, how often they come within 10 points; --settings: what each setting "
+		    "does\n"
+		    "  --time: what a call costs on this machine\n");
 	return status;
 }
 
 int
 main(int argc, char **argv)
 {
-	int at = 1, size = -1;
+	unsigned long size;
+	char *end;
 
-	if (argc > 1 && strcmp(argv[1], "--help") == 0)
-		return usage(0);
-	if (argc > 1 && strcmp(argv[1], "--time") == 0) {
-		print_times();
+	if (argc < 2)
+		return usage(stderr, 2);
+	if (strcmp(argv[1], "--help") == 0)
+		return usage(stdout, 0);
+	if (strcmp(argv[1], "--size") == 0) {
+		size = argc > 2 ? strtoul(argv[2], &end, 10) : SIZES;
+		if (size >= SIZES || *end != '\0')
+			return usage(stderr, 2);
+		for (int k = 3; k < argc; k++)
+			read_trace(argv[k]);
+		print_size((unsigned)size);
 		return 0;
 	}
-	if (argc > 2 && strcmp(argv[1], "--size") == 0) {
-		size = argv[2][0] - '0';
-		at = 3;
-	}
-	if (argc > 1 && strcmp(argv[1], "--settings") == 0)
-		at = 2;
-	if ((at == 1 && argc > 1 && argv[1][0] == '-') ||
-	    (at == 3 && (size < 0 || size >= (int)SIZES || argv[2][1] != '\0')))
-		return usage(2);
-	for (int k = at; k < argc; k++)
+	for (int k = 2; k < argc; k++)
 		read_trace(argv[k]);
-	for (unsigned s = 0; s < SIZES && at != 2; s++)
-		if (size < 0 || size == (int)s)
-			print_size(s);
-	if (size < 0)
-		print_settings();
-	return 0;
+	for (size_t k = 0; k < sizeof(parts) / sizeof(parts[0]); k++)
+		if (strcmp(argv[1], parts[k].option) == 0) {
+			parts[k].print();
+			return 0;
+		}
+	return usage(stderr, 2);
 }
