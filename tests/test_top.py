@@ -138,6 +138,39 @@ def test_vm_queues_go_off_and_on(converged, terminals):
     assert converged.daemon.show('vmq', 'show', 'wire')['enabled']
 
 
+def test_the_keys_say_what_they_did_or_why_not(converged, terminals):
+    """Each key that changes something, on a host in mode vmq: RSS is excluded there, the others do what they say."""
+    daemon = converged.daemon
+    terminal = terminals(top(daemon), width=120)
+    terminal.see(r'wire: VMQ')
+    terminal.keys('d')
+    terminal.see(r'vmq wire: dynamic, queues move by load')
+    terminal.see(r'wire: dynamic VMQ')
+    assert daemon.show('vmq', 'show', 'wire')['dynamic']
+    terminal.keys('r')
+    terminal.see(r'rss wire unchanged: ')
+    select(terminal, 'vm2')
+    terminal.keys('p')
+    terminal.see(r'queue \d+ \(vm2\): pinned')
+    assert queue_of(daemon, 'vm2')['pinned']
+    terminal.see(r' vm2\*')
+    terminal.keys('p')
+    terminal.see(r'queue \d+ \(vm2\): may be moved by load again')
+    assert not queue_of(daemon, 'vm2')['pinned']
+    terminal.keys('R')
+    terminal.see(r'vrss vm2: switched o')
+    terminal.keys('v')
+    terminal.see(r'vmq wire: switched off')
+    terminal.see(r'wire: none')
+    terminal.keys('r')
+    terminal.see(r'rss wire: switched on')
+    terminal.see(r'wire: RSS numa-static')
+    assert daemon.show('rss', 'show', 'wire')['enabled']
+    terminal.keys('r')
+    terminal.see(r'rss wire: switched off')
+    terminal.see(r'wire: RSS off')
+
+
 def test_who_may_only_read_is_told_so(converged, terminals):
     terminal = terminals(top(converged.daemon, rpc=converged.daemon.folder / 'fairlead-ro.sock'))
     terminal.see(r'books balance')
