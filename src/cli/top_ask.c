@@ -24,9 +24,9 @@ static const struct {
 } parts[TOP_PARTS] = {
 	[TOP_PROCESSORS] = { "processor.list", 0 }, [TOP_QUEUES] = { "queue.list", 0 },
 	[TOP_ADAPTERS] = { "adapter.list", 0 },     [TOP_ADAPTER] = { "adapter.show", 0 },
-	[TOP_RSS] = { "rss.list", SELDOM_NS },      [TOP_PORTS] = { "port.list", SELDOM_NS },
-	[TOP_DROPS] = { "drops", SELDOM_NS },       [TOP_BOOKS] = { "stats.show", BOOKS_NS },
-	[TOP_VRSS] = { "vrss.list", SELDOM_NS },    [TOP_MOVES] = { "vmq.watch", 0 },
+	[TOP_PORTS] = { "port.list", SELDOM_NS },   [TOP_DROPS] = { "drops", SELDOM_NS },
+	[TOP_BOOKS] = { "stats.show", BOOKS_NS },   [TOP_VRSS] = { "vrss.list", SELDOM_NS },
+	[TOP_MOVES] = { "vmq.watch", 0 },
 };
 
 struct top_ask {

@@ -141,19 +141,6 @@ adapter_change(struct adapter *a, struct adapter_member *m, const struct adapter
 	return ret;
 }
 
-int
-adapter_fold(struct adapter *a, struct adapter_member *m, unsigned n, struct err *err)
-{
-	unsigned former = m->in_table;
-	int ret;
-
-	m->in_table = n;
-	ret = adapter_replan(a, false, err);
-	if (ret < 0)
-		m->in_table = former;
-	return ret;
-}
-
 static int
 start_queues(struct adapter *a, struct err *err)
 {

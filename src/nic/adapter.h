@@ -60,7 +60,7 @@ struct adapter_member {
 	uint64_t arrival; /* first come, first served */
 	struct {
 		bool enabled;         /* one VM queue for each queue pair, as far as they go */
-		unsigned min_queues;  /* that the balancer leaves in the table */
+		unsigned min_queues;  /* that a folded table leads to; plan/fold.h */
 		bool dynamic;         /* the balancer moves its queues, and folds the table */
 		bool exclude_primary; /* the first queue pair is left out of the table when there are others */
 	} vrss;
@@ -68,6 +68,7 @@ struct adapter_member {
 	unsigned n_rings;                       /* VM queues that it holds; 0: by the default queues */
 	unsigned vm_queue;                      /* their number, 1 to settings.queues, while n_rings > 0 */
 	unsigned in_table;                      /* how many of them the table leads to; 0: all. adapter_fold */
+	uint64_t quiet_since_ns;                /* plan/fold.h; the balancer's */
 	bool leaving;                           /* inside adapter_leave */
 };
 
@@ -115,7 +116,8 @@ int adapter_change(struct adapter *a, struct adapter_member *m, const struct ada
 
 /*
  * Folds a member's table to n of its VM queues (0: all; more than it holds: all), without losing frames or reordering flows; it stays so
- * until the next call. The others it keeps, empty. 0; or -errno with err, and nothing has changed. Control.
+ * until the next call, while its vRSS and the adapter's VMQ are dynamic. The others it keeps, empty. 0; or -errno with err, and nothing
+ * has changed. For the balancer. Control.
  */
 int adapter_fold(struct adapter *a, struct adapter_member *m, unsigned n, struct err *err);
 

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "nic/balancer_sample.h"
 #include "nic/vmq.h"
+#include "plan/fold.h"
 
 /* Between runs while nothing has work. Our choice: a load that begins is seen a quarter of 200 ms later at most. */
 #define IDLE_NS (50 * NSEC_PER_MS)
@@ -23,6 +24,7 @@
 struct item {
 	struct queue *const *queues;
 	unsigned n, step;
+	struct adapter_member *folds; /* with its first queue pair: whose table may fold; else NULL */
 };
 
 /* What is remembered of an adapter from run to run. */
@@ -105,7 +107,7 @@ item_add(struct balancer *b, struct queue *const *queues, unsigned n, unsigned s
 			return -ENOMEM;
 		b->room = room;
 	}
-	b->item[b->n_items++] = (struct item){ queues, n, step };
+	b->item[b->n_items++] = (struct item){ queues, n, step, NULL };
 	return 0;
 }
 
@@ -114,7 +116,7 @@ item_add(struct balancer *b, struct queue *const *queues, unsigned n, unsigned s
  * are with to forward.
  */
 static int
-add_member(struct balancer *b, const struct adapter_member *m)
+add_member(struct balancer *b, struct adapter_member *m)
 {
 	unsigned n = RTE_MIN(m->n_rings, m->n_queues);
 	int err = 0;
@@ -123,8 +125,11 @@ add_member(struct balancer *b, const struct adapter_member *m)
 		return 0;
 	if (!m->vrss.enabled || m->n_queues == 1)
 		return item_add(b, m->queues, m->n_queues, 1);
-	for (unsigned i = 0; i < n && m->vrss.dynamic && err == 0; i++)
+	for (unsigned i = 0; i < n && m->vrss.dynamic && err == 0; i++) {
 		err = item_add(b, &m->queues[i], m->n_queues - i, n);
+		if (err == 0 && i == 0 && n > 1)
+			b->item[b->n_items - 1].folds = m;
+	}
 	return err;
 }
 
@@ -300,6 +305,42 @@ carry_out(struct balancer *b, const struct balanced *d, const struct plan_balanc
 	b->stats.moves++;
 }
 
+/* ---- tables ---- */
+
+/* The table of the port whose first queue pair is item `first`. */
+static void
+fold(const struct balancer *b, const struct balanced *d, struct adapter *a, unsigned first)
+{
+	const struct item *it = &b->item[first];
+	struct adapter_member *m = it->folds;
+	struct plan_fold_port port = { .n = it->step, .min = m->vrss.min_queues, .quiet_since_ns = m->quiet_since_ns };
+	struct err err = { 0 };
+	unsigned next;
+
+	port.used = m->in_table > 0 ? RTE_MIN(m->in_table, port.n) : port.n;
+	for (unsigned i = first; i < first + it->step; i++) {
+		port.demand += d->queue[i].demand;
+		port.lost = RTE_MAX(port.lost, d->queue[i].lost);
+	}
+	next = plan_fold(&a->settings.balance, b->sample.at_ns, &port);
+	m->quiet_since_ns = port.quiet_since_ns;
+	if (next == port.used)
+		return;
+	if (adapter_fold(a, m, next < port.n ? next : 0, &err) < 0)
+		log_warn("vRSS table could not be changed port=%s reason=\"%s\"", m->port, err.msg);
+	else
+		log_debug("vRSS table changed port=%s queues=%u before=%u demand_percent=%.0f", m->port, next,
+			  port.used, port.demand);
+}
+
+static void
+fold_all(const struct balancer *b, const struct balanced *d, struct adapter *a)
+{
+	for (unsigned i = 0; i < b->n_items; i++)
+		if (b->item[i].folds != NULL)
+			fold(b, d, a, i);
+}
+
 /* Tells once of each queue that no move can help, until it has less to do. */
 static void
 tell_unsplittable(const struct balancer *b, const struct balanced *d)
@@ -352,7 +393,7 @@ params_of(const struct adapter *a)
 }
 
 static void
-balance(struct balancer *b, const struct adapter *a)
+balance(struct balancer *b, struct adapter *a)
 {
 	struct plan_balance_params params = params_of(a);
 	struct balanced *d = remembered(b, a);
@@ -371,6 +412,7 @@ balance(struct balancer *b, const struct adapter *a)
 	for (unsigned i = 0; i < out.n_moves; i++)
 		carry_out(b, d, &b->moves[i]);
 	tell_unsplittable(b, d);
+	fold_all(b, d, a);
 }
 
 /* Adapters that took no part any more. */

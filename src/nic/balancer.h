@@ -13,6 +13,8 @@
  * Everything else stays where it is, and counts as load (balancer_sample.h): default queues, pinned queues, members without a VM queue,
  * and all queues of an adapter that is not dynamic.
  *
+ * Where vRSS is dynamic it also folds and opens the port's table (plan/fold.h).
+ *
  * Cost: a thousand queues are read in some tens of microseconds. Whatever a run costs, the next one comes no sooner than 200 times as long
  * after it: half a percent of a processor is never exceeded; and while no queue has work, every 50 ms is enough.
  *

@@ -197,7 +197,7 @@ share_of(const struct adapter *a, const struct adapter_member *m, unsigned n_rin
 {
 	unsigned first = m->vrss.exclude_primary && n_rings > 1, n_used = n_rings - first;
 
-	if (m->in_table > 0)
+	if (m->in_table > 0 && a->settings.dynamic && m->vrss.dynamic)
 		n_used = RTE_MIN(n_used, m->in_table);
 	return (struct rxplan_share){ .mac = m->mac,
 				      .vid = m->vid,
@@ -294,5 +294,18 @@ adapter_replan(struct adapter *a, bool fresh, struct err *err)
 	if (ret < 0)
 		err_set(err, ret, "adapter '%s': no memory for its queues, or the host has %u already", a->name,
 			QUEUES_MAX);
+	return ret;
+}
+
+int
+adapter_fold(struct adapter *a, struct adapter_member *m, unsigned n, struct err *err)
+{
+	unsigned former = m->in_table;
+	int ret;
+
+	m->in_table = n;
+	ret = adapter_replan(a, false, err);
+	if (ret < 0)
+		m->in_table = former;
 	return ret;
 }
