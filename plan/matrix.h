@@ -32,7 +32,7 @@ enum plan_fact {
 	PLAN_FACT_QUEUES = 1 << 4,     /* the port has more than one queue pair */
 	PLAN_FACT_GUEST = 1 << 5,      /* and its guest uses more than one */
 	PLAN_FACT_WEIGHT = 1 << 6,     /* the port may have VM queues */
-	PLAN_FACT_HELD = 1 << 7,       /* the port holds one */
+	PLAN_FACT_HELD = 1 << 7,       /* the port holds more than one */
 	PLAN_FACT_ALL = (1 << 8) - 1,
 };
 
@@ -67,7 +67,8 @@ enum plan_fact {
 	  "fairlead vmq show ADAPTER says why")                                                                    \
 	X(WEIGHT, "weight", "it depends on VM queues, and the port claims none (vmq_weight 0)",                    \
 	  "fairlead port set PORT --vmq-weight 100")                                                               \
-	X(NO_QUEUE, "no-queue", "no VM queue was left for the port", "fairlead vmq set ADAPTER --queues for more") \
+	X(NO_QUEUE, "no-queue", "no second VM queue was left for the port",                                        \
+	  "fairlead vmq set ADAPTER --queues for more")                                                            \
 	X(NO_VRSS, "no-vrss", "it does the work of vRSS, which is not in effect on the port",                      \
 	  "fairlead vrss show PORT says why")                                                                      \
 	X(ONE_QUEUE, "one-queue", "the port has one queue pair", "fairlead vrss set PORT --queues 4")              \

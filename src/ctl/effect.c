@@ -88,7 +88,7 @@ effect_of_port(const struct host *host, const struct host_port *hp, enum plan_re
 		asked.facts |= PLAN_FACT_GUEST;
 	if (hp->is.vmq_weight > 0)
 		asked.facts |= PLAN_FACT_WEIGHT;
-	if (hp->is_member && hp->member.n_rings > 0)
+	if (hp->is_member && hp->member.n_rings > 1)
 		asked.facts |= PLAN_FACT_HELD;
 	plan_matrix(&asked, why);
 }

@@ -224,6 +224,22 @@ vrss_is_in_effect_on_vm_queues(void **state)
 	key_is(asked("vrss.show", "{'port': 'vm1'}"), "reason", "''");
 	key_is(asked("vrss.show", "{'port': 'vm1'}"), "operational", "true");
 	key_is(asked("vrss.show", "{'port': 'vm1'}"), "running", "2");
+	/* A VM queue for each pair: the adapter spreads by a table of the port's. */
+	done("vmq.set", "{'adapter': 'wire', 'queues': 4}");
+	done("rss.set", "{'adapter': 'wire', 'entries': 4}");
+	key_is(asked("vrss.show", "{'port': 'vm1'}"), "granted", "2");
+	key_is(asked("vrss.show", "{'port': 'vm1'}"), "offloaded", "true");
+	key_is(asked("vrss.show", "{'port': 'vm1'}"), "indirection", "[0, 1, 0, 1]");
+	done("vrss.set", "{'port': 'vm1', 'exclude_primary': true}");
+	key_is(asked("vrss.show", "{'port': 'vm1'}"), "indirection", "[1]");
+	done("port.set", "{'port': 'vm2', 'vmq_weight': 0}"); /* it came first: vm1 was made anew */
+	done("vmq.set", "{'adapter': 'wire', 'queues': 1}");
+	key_is(asked("vrss.show", "{'port': 'vm1'}"), "granted", "1");
+	key_is(asked("vrss.show", "{'port': 'vm1'}"), "operational", "true");
+	begins(text_at(asked("vrss.show", "{'port': 'vm1'}"), "offloaded_reason"),
+	       "no-queue: no second VM queue was left");
+	done("vrss.disable", "{'port': 'vm1'}");
+	begins(text_at(asked("vrss.show", "{'port': 'vm1'}"), "offloaded_reason"), "switched off; ");
 }
 
 static void
