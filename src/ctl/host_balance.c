@@ -13,11 +13,9 @@ host_balance(struct host *host)
 	for (unsigned i = 0; i < host->n_switches; i++)
 		if (host->switches[i]->adapter != NULL && balancer_wants(host->switches[i]->adapter))
 			adapters[n++] = host->switches[i]->adapter;
-	if (n == 0)
-		return 0;
-	if (host->balancer == NULL)
+	if (n > 0 && host->balancer == NULL)
 		host->balancer = balancer_new();
 	if (host->balancer == NULL)
-		return AGAIN_NS;
+		return n > 0 ? AGAIN_NS : 0;
 	return balancer_run(host->balancer, adapters, n, clock_ns());
 }

@@ -18,6 +18,7 @@
 #define COST_RUNS 16   /* that the mean cost is of. Our choice */
 #define MEAN_RUNS 8    /* the same of a queue's demand */
 #define PERIOD_MIN_NS (5 * NSEC_PER_MS)
+#define NO_RUN UINT64_MAX
 #define BALANCER_ADAPTERS_MAX 16 /* front ends have that many lanes, ctl/host.h */
 
 /* Queues that move together, as one queue of the plan: queues[0], [step], [2 * step] ... below n. */
@@ -415,15 +416,30 @@ balance(struct balancer *b, struct adapter *a)
 	fold_all(b, d, a);
 }
 
-/* Adapters that took no part any more. */
+/* What was said of its queues is not looked after any more. */
 static void
-forget(struct balancer *b)
+take_back(const struct balanced *d)
+{
+	for (unsigned i = 0; i < d->n; i++) {
+		struct queue *q = atomic_load(&queue_table[d->first[i]]);
+
+		if (q != NULL) {
+			q->unsplittable = false;
+			q->mean_percent = 0;
+		}
+	}
+}
+
+/* Adapters that took no part in run number `run`. */
+static void
+forget(struct balancer *b, uint64_t run)
 {
 	for (unsigned i = 0; i < b->n_known;) {
-		if (b->known[i]->run == b->sample.run) {
+		if (b->known[i]->run == run) {
 			i++;
 			continue;
 		}
+		take_back(b->known[i]);
 		balanced_free(b->known[i]);
 		b->known[i] = b->known[--b->n_known];
 	}
@@ -451,15 +467,17 @@ balancer_run(struct balancer *b, struct adapter *const *adapters, unsigned n, ui
 		if (balancer_wants(adapters[i]) && (b->period_ns == 0 || ns < b->period_ns))
 			b->period_ns = RTE_MAX(ns, PERIOD_MIN_NS);
 	}
-	if (b->period_ns == 0)
+	if (b->period_ns == 0) {
+		forget(b, NO_RUN);
 		return 0;
+	}
 	if (!balancer_sample_begin(&b->sample, now_ns))
 		return b->period_ns;
 	b->stats.queues = 0;
 	for (unsigned i = 0; i < n; i++)
 		if (balancer_wants(adapters[i]))
 			balance(b, adapters[i]);
-	forget(b);
+	forget(b, b->sample.run);
 	cost_ns = clock_thread_cpu_ns() - began_ns;
 	b->stats.runs++;
 	b->stats.cpu_ns += cost_ns;

@@ -55,6 +55,9 @@ tell(const struct balancer_event *e)
 			 "processor=%u "
 			 "percent=%.0f",
 			 e->port, e->queue, e->to, e->from_before);
+	else if (e->why == BALANCER_HAND)
+		log_info("queue moved port=%s queue=%u from=%u to=%u why=%s", e->port, e->queue, e->from, e->to,
+			 balancer_why_word(e->why));
 	else
 		log_info("queue moved port=%s queue=%u from=%u to=%u why=%s from_percent=%.0f..%.0f "
 			 "to_percent=%.0f..%.0f",

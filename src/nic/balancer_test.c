@@ -391,6 +391,23 @@ a_queue_that_is_too_much_for_a_processor_is_told_once_while_it_lasts(void **stat
 }
 
 static void
+what_was_said_of_a_queue_is_taken_back_when_nobody_looks_any_more(void **state)
+{
+	for (unsigned row = 0; row < 2; row++) {
+		open_rig(2, 1);
+		load[6][0] = 150;
+		run(100);
+		assert_true(pairs[6][0]->unsplittable);
+		adapter.settings.dynamic = false;
+		now_ns += PERIOD_MS * NSEC_PER_MS;
+		assert_int_equal(balancer_run(balancer, adapters, row, now_ns),
+				 0); /* it is asked about, or is not any more */
+		assert_false(pairs[6][0]->unsplittable);
+		close_rig();
+	}
+}
+
+static void
 the_next_run_is_due_by_what_there_is_to_do(void **state)
 {
 	open_rig(2, 1);
@@ -443,6 +460,7 @@ main(void)
 		cmocka_unit_test(queues_stay_within_the_adapters_processors),
 		cmocka_unit_test(a_queue_that_was_moved_by_hand_rests),
 		cmocka_unit_test(a_queue_that_is_too_much_for_a_processor_is_told_once_while_it_lasts),
+		cmocka_unit_test(what_was_said_of_a_queue_is_taken_back_when_nobody_looks_any_more),
 		cmocka_unit_test(the_next_run_is_due_by_what_there_is_to_do),
 		cmocka_unit_test(a_queue_keeps_its_rest_when_members_leave),
 	};
