@@ -278,6 +278,48 @@ the_indirection_table_names_the_processor_of_each_entry(void **state)
 	key_is(asked("rss.show", WIRE), "indirection", "[2, 2, 2, 2, 2, 2, 2, 2]");
 }
 
+/* The number of the last event; 0: none. */
+static int
+last_event(void)
+{
+	json_t *list = asked("vmq.watch", "{}");
+	size_t n = json_array_size(list);
+	int serial = n == 0 ? 0 : (int)json_integer_value(json_object_get(json_array_get(list, n - 1), "serial"));
+
+	json_decref(list);
+	return serial;
+}
+
+static void
+moves_are_told_of_an_adapter_its_ports_and_nobody_else(void **state)
+{
+	static const struct {
+		const char *port;
+		bool wire; /* it is one of that adapter's, or of its ports */
+	} rows[] = { { "vm1", true }, { "wire", true }, { "inner", false } };
+
+	for (size_t i = 0; i < N(rows); i++) {
+		json_t *row = row_of(asked("queue.list", "{}"), "vport", rows[i].port), *told;
+		int id = (int)json_integer_value(json_object_get(row, "id")), since = last_event();
+		int from = (int)json_integer_value(json_object_get(row, "processor"));
+
+		json_decref(row);
+		key_is(asked("queue.move", "{'queue': %d, 'processor': %d}", id, (from + 1) % 3), "changed", "true");
+		told = row_of(asked("vmq.watch", "{'since': %d}", since), "port", rows[i].port);
+		json_incref(told);
+		key_is(told, "why", "'by-hand'");
+		json_incref(told);
+		key_is(told, "from", "%d", from);
+		key_is(told, "to", "%d", (from + 1) % 3);
+		told = asked("vmq.watch", "{'since': %d, 'adapter': 'wire'}", since);
+		assert_int_equal(json_array_size(told), rows[i].wire ? 1 : 0);
+		json_decref(told);
+		told = asked("vmq.watch", "{'since': %d, 'adapter': 'spare'}", since);
+		assert_int_equal(json_array_size(told), 0);
+		json_decref(told);
+	}
+}
+
 static int
 tests(void)
 {
@@ -291,6 +333,7 @@ tests(void)
 		RIG_TEST(dynamic_vmq_says_why_nothing_moves),
 		RIG_TEST(a_key_by_chance_is_another_one_each_time),
 		RIG_TEST(the_indirection_table_names_the_processor_of_each_entry),
+		RIG_TEST(moves_are_told_of_an_adapter_its_ports_and_nobody_else),
 	};
 
 	return cmocka_run_group_tests(all, rig_start, rig_stop);

@@ -32,20 +32,34 @@ event_row(const struct balancer_event *e)
 			 "from_after", e->from_after, "to_before", e->to_before, "to_after", e->to_after);
 }
 
+/* Of a move by hand no adapter is told: it is the one that the port's switch has, or the port is the adapter itself. */
+static bool
+is_of_adapter(const struct host *host, const struct balancer_event *e, const char *adapter)
+{
+	const struct host_port *hp = host_find_port(host, e->port);
+
+	if (e->adapter[0] != '\0')
+		return strcmp(e->adapter, adapter) == 0;
+	if (hp == NULL)
+		return strcmp(e->port, adapter) == 0;
+	return hp->on->adapter != NULL && strcmp(hp->on->adapter->name, adapter) == 0;
+}
+
 int
 vmq_watch(void *ctx, const json_t *params, json_t **result, struct err *err)
 {
 	const char *adapter = json_string_value(json_object_get(params, "adapter"));
+	const struct host *host = ((const struct control *)ctx)->host;
 	json_int_t since = json_integer_value(json_object_get(params, "since"));
 	struct balancer_event events[BALANCER_EVENTS];
 	unsigned n;
 
-	if (adapter != NULL && named_adapter(((const struct control *)ctx)->host, params, err) < 0)
+	if (adapter != NULL && named_adapter(host, params, err) < 0)
 		return err->code;
 	n = balancer_events((uint64_t)since, events, BALANCER_EVENTS);
 	*result = json_array();
 	for (unsigned i = 0; i < n; i++)
-		if (adapter == NULL || strcmp(events[i].adapter, adapter) == 0)
+		if (adapter == NULL || is_of_adapter(host, &events[i], adapter))
 			list_add(result, event_row(&events[i]));
 	return result_done(result, err);
 }
