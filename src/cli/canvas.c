@@ -111,6 +111,13 @@ canvas_fit(struct canvas *c, int y, int x, enum canvas_style style, const char *
 	return end > c->width ? c->width : canvas_put(c, y, x, style, line);
 }
 
+void
+canvas_cut(struct canvas *c, int y, int x, enum canvas_style style, const char *text)
+{
+	if (canvas_put(c, y, x, style, text) > c->width)
+		canvas_put(c, y, c->width - 1, style, c->utf8 ? "\u2026" : "~");
+}
+
 /* Bytes of text that a line of `width` characters takes: up to the last blank within it, unless the rest fits, or there is no blank. */
 static size_t
 line_len(const char *text, int width)

@@ -56,6 +56,9 @@ int canvas_printf(struct canvas *c, int y, int x, enum canvas_style style, const
 int canvas_fit(struct canvas *c, int y, int x, enum canvas_style style, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
 
+/* The same for a sentence: where it does not fit it ends in a sign that there is more. */
+void canvas_cut(struct canvas *c, int y, int x, enum canvas_style style, const char *text);
+
 /*
  * Writes text from column 1 of row y on, over at most `lines` rows, broken between words; c may be NULL, to count only. Returns the
  * rows that it takes.

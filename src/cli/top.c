@@ -143,6 +143,7 @@ run_once(struct top *t, bool json, struct err *err)
 	if (rc < 0)
 		return rc;
 	poll(NULL, 0, ONCE_MS);
+	top_ask_everything(t->ask);
 	rc = look_and_wait(t, err);
 	if (rc < 0)
 		return rc;

@@ -20,6 +20,9 @@ void top_ask_free(struct top_ask *ask);
  */
 void top_ask_round(struct top_ask *ask, struct top_model *m, struct top_view *v, uint64_t now_ns);
 
+/* The next round asks for all there is, also for what changes seldom. */
+void top_ask_everything(struct top_ask *ask);
+
 /* Asks for a change, whose parameters it takes over; one at a time. */
 void top_ask_change(struct top_ask *ask, const struct top_call *call, struct top_view *v);
 

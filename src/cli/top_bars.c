@@ -312,7 +312,7 @@ top_bars_adapter(const struct top_picture *p, const struct top_adapter *a, int y
 {
 	double in = a->rx_bytes.per_s < 0 ? TOP_UNKNOWN : a->rx_bytes.per_s * 8;
 	double out = a->tx_bytes.per_s < 0 ? TOP_UNKNOWN : a->tx_bytes.per_s * 8;
-	char mode[TOP_NUMBER_LEN];
+	char mode[TOP_MODE_LEN];
 	int x;
 
 	if (k->cpu)

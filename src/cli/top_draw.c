@@ -84,7 +84,7 @@ put_spread_ports(const struct top_picture *p, struct canvas *line, int x)
 static void
 put_head(const struct top_picture *p, const struct top_view *v)
 {
-	char right[64], mode[TOP_NUMBER_LEN];
+	char right[64], mode[TOP_MODE_LEN];
 	struct canvas left = *p->canvas; /* the part of its first row that is not taken by the clock */
 	int x;
 
@@ -184,9 +184,11 @@ put_move(const struct top_picture *p, const struct top_move *move, int y, enum c
 			       move->to < 10 ? 3 : 2, "");
 	x = canvas_fit(p->canvas, y, x, style, "%s", move->why);
 	if (move->from != move->to && (move->from_before > 0 || move->to_after > 0))
-		x = canvas_fit(p->canvas, y, x, style, ": %.0f %% %s %.0f %%, %.0f %% %s %.0f %%", move->from_before,
-			       arrow, move->from_after, move->to_before, arrow, move->to_after);
-	canvas_fit(p->canvas, y, x, STYLE_DIM, "  %s", move->means);
+		x = canvas_fit(p->canvas, y, x, style, ", %u: %.0f %% %s %.0f %%, %u: %.0f %% %s %.0f %%", move->from,
+			       move->from_before, arrow, move->from_after, move->to, move->to_before, arrow,
+			       move->to_after);
+	if (x < p->canvas->width)
+		canvas_cut(p->canvas, y, x + 2, STYLE_DIM, move->means);
 }
 
 /* The last one first. */

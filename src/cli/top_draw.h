@@ -57,6 +57,7 @@ void top_bars_adapter(const struct top_picture *p, const struct top_adapter *a, 
 /* ---- top_text.c: numbers for people; each returns out ---- */
 
 #define TOP_NUMBER_LEN 32
+#define TOP_MODE_LEN 64
 
 /* "0", "<1", "412", "1.2k", "88k", "1.2M"; "-" for TOP_UNKNOWN. */
 char *top_short(double n, char out[TOP_NUMBER_LEN]);
@@ -64,6 +65,6 @@ char *top_short(double n, char out[TOP_NUMBER_LEN]);
 /* "4.31 Gb/s", "12.3 Mb/s", "3 kb/s", "0 b/s"; "- b/s" for TOP_UNKNOWN. */
 char *top_bits(double bits_s, char out[TOP_NUMBER_LEN]);
 
-/* "dynamic VMQ", "VMQ", "RSS", "none". */
-char *top_mode(const struct top_adapter *a, char out[TOP_NUMBER_LEN]);
+/* "dynamic VMQ", "VMQ", "RSS numa-static", "RSS off", "none". */
+char *top_mode(const struct top_adapter *a, char out[TOP_MODE_LEN]);
 #endif

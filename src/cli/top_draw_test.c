@@ -76,7 +76,7 @@ a_printed_picture_has_bars_queues_nics_totals_and_drops(void **state)
 		     " DROPS  queue_full 12/s\n"
 		     "\n"
 		     " MOVES\n"
-		     " 13:41:07  vm2        1 → 2   overload: 97 % → 61 %, 0 % → 36 %\n");
+		     " 13:41:07  vm2        1 → 2   overload, 1: 97 % → 61 %, 2: 0 % → 36 %  its proc…\n");
 	free(text);
 }
 
@@ -132,7 +132,7 @@ the_smallest_terminal_shows_processors_first(void **state)
 		     " NIC ██······  30 % in 90k/s 1.00 Gb/s\n"
 		     " TOTAL  90k packets/s  1.00 Gb/s\n"
 		     " processor 0  0 packets/s  0 wake-ups/s\n"
-		     " h help  q quit  s sort  / filter  v VMQ\n");
+		     " h help  q quit  s sort  / filter  p pin\n");
 	free(text);
 }
 
@@ -299,7 +299,15 @@ a_processor_does_the_work_of_an_inline_front_end_and_a_link_may_be_down(void **s
 	text = picture(&v, 5, 100, 0, true);
 	assert_non_null(strstr(text, " a's NIC   (a processor's work)"));
 	assert_non_null(strstr(text, " b's NIC   its link is down"));
-	assert_non_null(strstr(text, " hosta  a: none  b: RSS"));
+	assert_non_null(strstr(text, " hosta  a: none  b: RSS off"));
+	free(text);
+	take(&model, TOP_RSS, 1, "[{'adapter':'b','enabled':true,'operational':true,'profile':'numa-static'}]");
+	text = picture(&v, 5, 100, 0, true);
+	assert_non_null(strstr(text, "  b: RSS numa-static"));
+	free(text);
+	take(&model, TOP_RSS, 1, "[{'adapter':'b','enabled':true,'operational':false,'profile':'numa-static'}]");
+	text = picture(&v, 5, 100, 0, true);
+	assert_non_null(strstr(text, "  b: RSS not operational"));
 	free(text);
 }
 
@@ -321,7 +329,7 @@ moves_are_told_with_their_reasons_the_last_one_first(void **state)
 			       " MOVES\n"
 			       " 13:41:10  gone.2    stays on 3  unsplittable  it is too much\n"
 			       " 13:41:09  vm4.1      3 → 10  by-hand  it was moved by hand\n"
-			       " 13:41:07  vm2        1 → 2   overload: 97 % → 61 %, 0 % → 36 %  its processor had "));
+			       " 13:41:07  vm2        1 → 2   overload, 1: 97 % → 61 %, 2: 0 % → 36 %  its processor had "));
 	free(text);
 }
 

@@ -241,7 +241,7 @@ press_rss(struct press *p)
 
 	if (a == NULL)
 		return TOP_REDRAW;
-	return ask_switch(p, "rss", "adapter", a->name, strcmp(a->mode, "rss") != 0);
+	return ask_switch(p, "rss", "adapter", a->name, strcmp(a->mode, "rss") != 0 || !a->rss);
 }
 
 static enum top_order

@@ -260,6 +260,68 @@ v_switches_vm_queues_of_the_adapter(void **state)
 	expect_said(f, TOP_DONE, "vmq wire: switched on");
 }
 
+static void
+r_switches_rss_of_the_adapter(void **state)
+{
+	struct fixture *f = *state;
+
+	press(f, 'r'); /* its mode is vmq: the daemon says that these exclude each other */
+	expect_call(f, "rss.enable", "{\"adapter\":\"wire\"}");
+	strcpy(f->model.adapters[0].mode, "rss");
+	press(f, 'r'); /* in this mode, and switched off */
+	expect_call(f, "rss.enable", "{\"adapter\":\"wire\"}");
+	take(&f->model, TOP_RSS, 3, "[{'adapter':'gone'},{'adapter':'wire','enabled':true,'operational':true}]");
+	press(f, 'r');
+	expect_call(f, "rss.disable", "{\"adapter\":\"wire\"}");
+}
+
+static void
+d_has_load_move_queues_or_leave_them(void **state)
+{
+	struct fixture *f = *state;
+
+	press(f, 'd');
+	expect_call(f, "vmq.set", "{\"adapter\":\"wire\",\"dynamic\":false}");
+	top_keys_answered(&f->view, &f->call, json_true(), NULL);
+	expect_said(f, TOP_DONE, "vmq wire: static, queues stay where they are");
+	f->model.adapters[0].dynamic = false;
+	press(f, 'd');
+	expect_call(f, "vmq.set", "{\"adapter\":\"wire\",\"dynamic\":true}");
+}
+
+static void
+p_pins_the_selected_queue_and_lets_it_go(void **state)
+{
+	struct fixture *f = *state;
+
+	press(f, 'p');
+	expect_said(f, TOP_REFUSED, "select a queue first (arrows)");
+	select_queue(f, 5);
+	press(f, 'p');
+	expect_call(f, "queue.pin", "{\"queue\":5}");
+	top_keys_answered(&f->view, &f->call, json_true(), NULL);
+	expect_said(f, TOP_DONE, "queue 5 (vm4.1): pinned, it stays where it is");
+	f->model.queues[4].pinned = true;
+	press(f, 'p');
+	expect_call(f, "queue.unpin", "{\"queue\":5}");
+}
+
+static void
+capital_r_switches_vrss_of_the_selected_queues_port(void **state)
+{
+	struct fixture *f = *state;
+
+	select_queue(f, 0);
+	press(f, 'R');
+	expect_said(f, TOP_REFUSED, "select a queue of the port first (arrows)");
+	select_queue(f, 5);
+	press(f, 'R');
+	expect_call(f, "vrss.enable", "{\"port\":\"vm4\"}");
+	take(&f->model, TOP_VRSS, 3, "[{'port':'vm4','enabled':true,'operational':false}]");
+	press(f, 'R');
+	expect_call(f, "vrss.disable", "{\"port\":\"vm4\"}");
+}
+
 /* With several adapters it is the selected queue's. */
 static void
 which_adapter_is_asked_where_there_are_several(void **state)
@@ -282,7 +344,7 @@ which_adapter_is_asked_where_there_are_several(void **state)
 	expect_said(f, TOP_REFUSED, "there is no adapter");
 }
 
-/* Every key that asks something of the daemon asks for a method of the schema, with parameters of that method, or says why not. */
+/* Every key that asks something of the daemon asks for a method of the schema, with parameters of that method. */
 static void
 each_key_that_changes_something_asks_what_the_schema_has(void **state)
 {
@@ -295,11 +357,7 @@ each_key_that_changes_something_asks_what_the_schema_has(void **state)
 		const char *name;
 		json_t *value;
 
-		if (press(f, keys[i]) != TOP_CALL) {
-			assert_int_equal(f->view.tone, TOP_REFUSED);
-			assert_memory_equal(f->view.said, "this version ", strlen("this version "));
-			continue;
-		}
+		assert_int_equal(press(f, keys[i]), TOP_CALL);
 		assert_true(f->call.method->changes);
 		assert_true(f->call.what[0] != '\0' && f->call.object[0] != '\0');
 		json_object_foreach(f->call.params, name, value)
@@ -364,6 +422,10 @@ main(void)
 		with_person(a_refusal_is_told_with_its_reason_and_hint),
 		with_person(what_was_so_already_is_told),
 		with_person(v_switches_vm_queues_of_the_adapter),
+		with_person(r_switches_rss_of_the_adapter),
+		with_person(d_has_load_move_queues_or_leave_them),
+		with_person(p_pins_the_selected_queue_and_lets_it_go),
+		with_person(capital_r_switches_vrss_of_the_selected_queues_port),
 		with_person(which_adapter_is_asked_where_there_are_several),
 		with_person(each_key_that_changes_something_asks_what_the_schema_has),
 		with_person(help_names_every_key_and_any_key_leaves_it),

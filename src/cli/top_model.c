@@ -2,79 +2,9 @@
 #include "cli/top_model.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "cli/canvas.h"
-
-#define NSEC_PER_S 1e9
-#define NUMBER_MAX 999999 /* far above all that a daemon has */
-#define PERCENT_MAX 999   /* as wide as its column */
-
-/* ---- one value of an answer ---- */
-
-static uint64_t
-count_of(const json_t *row, const char *key)
-{
-	json_int_t n = json_integer_value(json_object_get(row, key));
-
-	return n > 0 ? (uint64_t)n : 0;
-}
-
-/* A number of something: the picture counts in int. */
-static unsigned
-number_of(const json_t *row, const char *key)
-{
-	uint64_t n = count_of(row, key);
-
-	return n < NUMBER_MAX ? (unsigned)n : NUMBER_MAX;
-}
-
-static double
-percent_of(const json_t *row, const char *key)
-{
-	double value = json_number_value(json_object_get(row, key));
-
-	return value <= 0 ? 0 : value < PERCENT_MAX ? value : PERCENT_MAX;
-}
-
-/* TOP_UNKNOWN for what is not there, or null. */
-static double
-percent_if_told(const json_t *row, const char *key)
-{
-	return json_is_number(json_object_get(row, key)) ? percent_of(row, key) : TOP_UNKNOWN;
-}
-
-static bool
-is_true(const json_t *row, const char *key)
-{
-	return json_is_true(json_object_get(row, key));
-}
-
-/* The array out of an object's key, as a name that is safe. */
-#define NAME_OF(row, key, out) text_safe(json_string_value(json_object_get(row, key)), out, sizeof(out))
-
-static void
-rate_set(struct top_rate *rate, const struct top_rate *before, const json_t *row, const char *key, double seconds)
-{
-	rate->count = count_of(row, key);
-	rate->per_s = TOP_UNKNOWN;
-	if (before != NULL && seconds > 0 && rate->count >= before->count)
-		rate->per_s = (double)(rate->count - before->count) / seconds;
-}
-
-static double
-seconds_since(uint64_t before_ns, uint64_t now_ns)
-{
-	return before_ns == 0 || now_ns <= before_ns ? 0 : (double)(now_ns - before_ns) / NSEC_PER_S;
-}
-
-/* Room for one element at least, so that NULL means: no memory. */
-static void *
-array_for(const json_t *list, size_t size)
-{
-	return calloc(json_array_size(list) + 1, size);
-}
+#include "cli/top_take.h"
 
 /* ---- processors ---- */
 
@@ -225,22 +155,19 @@ adapter_named(const struct top_model *m, const char *name)
 	return NULL;
 }
 
+/* before: as it was in the last answer, with what other answers said of it; NULL: it is new. */
 static void
 adapter_set(struct top_adapter *a, const struct top_adapter *before, const json_t *row, double seconds)
 {
 	const char *state = json_string_value(json_object_get(row, "state"));
 
-	*a = (struct top_adapter){
-		.up = state != NULL && strcmp(state, "up") == 0,
-		.dynamic = before != NULL && before->dynamic,
-		.has_front_end = before != NULL && before->has_front_end,
-		.front_end = before != NULL ? before->front_end : TOP_UNKNOWN,
-		.queues = number_of(row, "queues"),
-		.queues_used = number_of(row, "queues_used"),
-	};
+	*a = before != NULL ? *before : (struct top_adapter){ .front_end = TOP_UNKNOWN };
 	NAME_OF(row, "name", a->name);
 	NAME_OF(row, "mode", a->mode);
 	NAME_OF(row, "switch", a->on_switch);
+	a->up = state != NULL && strcmp(state, "up") == 0;
+	a->queues = number_of(row, "queues");
+	a->queues_used = number_of(row, "queues_used");
 	rate_set(&a->rx_packets, before != NULL ? &before->rx_packets : NULL, row, "rx_packets", seconds);
 	rate_set(&a->rx_bytes, before != NULL ? &before->rx_bytes : NULL, row, "rx_bytes", seconds);
 	rate_set(&a->tx_packets, before != NULL ? &before->tx_packets : NULL, row, "tx_packets", seconds);
@@ -282,7 +209,27 @@ take_adapter(struct top_model *m, const json_t *row)
 	return 0;
 }
 
-/* ---- ports, drops, books ---- */
+static int
+take_rss(struct top_model *m, const json_t *list)
+{
+	char name[TOP_NAME_LEN];
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(list, i, row)
+	{
+		struct top_adapter *a = adapter_named(m, NAME_OF(row, "adapter", name));
+
+		if (a == NULL)
+			continue;
+		a->rss = is_true(row, "enabled");
+		a->rss_operational = is_true(row, "operational");
+		NAME_OF(row, "profile", a->profile);
+	}
+	return 0;
+}
+
+/* ---- ports ---- */
 
 static int
 take_ports(struct top_model *m, const json_t *list)
@@ -325,140 +272,6 @@ take_vrss(struct top_model *m, const json_t *list)
 	return 0;
 }
 
-static struct top_drop *
-drop_named(struct top_drop *drops, size_t n, const char *reason)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(drops[i].reason, reason) == 0)
-			return &drops[i];
-	return NULL;
-}
-
-/* A reason that is not in the last answer had happened to nobody then: its rate is known. */
-static void
-drop_rate(struct top_drop *d, const struct top_model *m, double seconds)
-{
-	const struct top_drop *before = drop_named(m->drops, m->n_drops, d->reason);
-	uint64_t count = before != NULL ? before->packets.count : 0;
-
-	d->packets.per_s = TOP_UNKNOWN;
-	if (seconds > 0 && d->packets.count >= count)
-		d->packets.per_s = (double)(d->packets.count - count) / seconds;
-}
-
-static int
-take_drops(struct top_model *m, const json_t *list, uint64_t now_ns)
-{
-	struct top_drop *next = array_for(list, sizeof(*next));
-	double seconds = seconds_since(m->drops_ns, now_ns);
-	size_t i, n = 0;
-	const json_t *row;
-
-	if (next == NULL)
-		return -ENOMEM;
-	json_array_foreach(list, i, row)
-	{
-		char reason[TOP_NAME_LEN];
-		struct top_drop *d = drop_named(next, n, NAME_OF(row, "reason", reason));
-
-		if (d == NULL) {
-			d = &next[n++];
-			memcpy(d->reason, reason, sizeof(reason));
-		}
-		d->packets.count += count_of(row, "count");
-	}
-	for (i = 0; i < n; i++)
-		drop_rate(&next[i], m, seconds);
-	free(m->drops);
-	m->drops = next;
-	m->n_drops = n;
-	m->drops_ns = now_ns;
-	m->has_drops = true;
-	return 0;
-}
-
-static int
-take_books(struct top_model *m, const json_t *row)
-{
-	m->books = (struct top_books){
-		.known = json_is_object(row),
-		.balanced = is_true(row, "balanced"),
-		.offered = count_of(row, "offered"),
-		.copies = count_of(row, "copies"),
-		.delivered = count_of(row, "delivered"),
-		.dropped = count_of(row, "dropped"),
-		.held = count_of(row, "held"),
-	};
-	return 0;
-}
-
-/* ---- moves ---- */
-
-/* Seconds since 1970 of "2026-11-24T13:41:07.123Z"; 0 when it is not like that. */
-static time_t
-time_of(const json_t *row, const char *key)
-{
-	const char *text = json_string_value(json_object_get(row, key));
-	struct tm tm = { 0 };
-
-	return text != NULL && strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) != NULL ? timegm(&tm) : 0;
-}
-
-/* As the queue itself is called, if it is still there; else by what the event says. */
-static void
-name_move(struct top_move *move, const struct top_model *m, const json_t *row)
-{
-	const struct top_queue *q = top_model_queue(m, number_of(row, "queue"));
-	char vport[TOP_NAME_LEN];
-	unsigned index = number_of(row, "index");
-
-	NAME_OF(row, "port", vport);
-	if (q != NULL && q->index == index && strcmp(q->vport, vport) == 0)
-		snprintf(move->name, sizeof(move->name), "%s", q->name);
-	else if (index > 0)
-		snprintf(move->name, sizeof(move->name), "%s.%u", vport, index);
-	else
-		snprintf(move->name, sizeof(move->name), "%s", vport);
-}
-
-static void
-move_set(struct top_move *move, const struct top_model *m, const json_t *row)
-{
-	*move = (struct top_move){
-		.serial = count_of(row, "serial"),
-		.at = time_of(row, "at"),
-		.from = number_of(row, "from"),
-		.to = number_of(row, "to"),
-		.from_before = percent_of(row, "from_before"),
-		.from_after = percent_of(row, "from_after"),
-		.to_before = percent_of(row, "to_before"),
-		.to_after = percent_of(row, "to_after"),
-	};
-	NAME_OF(row, "why", move->why);
-	NAME_OF(row, "means", move->means);
-	name_move(move, m, row);
-}
-
-/* Behind those that are known; the oldest go. */
-static int
-take_moves(struct top_model *m, const json_t *list)
-{
-	size_t n = json_array_size(list), skipped = n > TOP_MOVES_KEPT ? n - TOP_MOVES_KEPT : 0;
-
-	if (n == 0)
-		return 0;
-	if (m->moves == NULL)
-		m->moves = calloc(TOP_MOVES_KEPT, sizeof(*m->moves));
-	if (m->moves == NULL)
-		return -ENOMEM;
-	for (size_t i = skipped; i < n; i++) {
-		if (m->n_moves == TOP_MOVES_KEPT)
-			memmove(m->moves, m->moves + 1, --m->n_moves * sizeof(*m->moves));
-		move_set(&m->moves[m->n_moves++], m, json_array_get(list, i));
-	}
-	return 0;
-}
-
 uint64_t
 top_model_last_move(const struct top_model *m)
 {
@@ -479,16 +292,18 @@ top_model_take(struct top_model *m, enum top_part part, const json_t *answer, ui
 		return take_adapters(m, answer, now_ns);
 	case TOP_ADAPTER:
 		return take_adapter(m, answer);
+	case TOP_RSS:
+		return take_rss(m, answer);
 	case TOP_PORTS:
 		return take_ports(m, answer);
 	case TOP_DROPS:
-		return take_drops(m, answer, now_ns);
+		return top_take_drops(m, answer, now_ns);
 	case TOP_BOOKS:
-		return take_books(m, answer);
+		return top_take_books(m, answer);
 	case TOP_VRSS:
 		return take_vrss(m, answer);
 	case TOP_MOVES:
-		return take_moves(m, answer);
+		return top_take_moves(m, answer);
 	default:
 		return 0;
 	}

@@ -45,7 +45,10 @@ struct top_queue {
 
 struct top_adapter {
 	char name[TOP_NAME_LEN], mode[TOP_NAME_LEN], on_switch[TOP_NAME_LEN]; /* mode: none, rss, vmq */
-	bool up, dynamic;
+	bool up;
+	bool dynamic;              /* in mode vmq: load moves its queues */
+	bool rss, rss_operational; /* enabled, and in effect */
+	char profile[TOP_NAME_LEN];
 	bool has_front_end; /* a thread of its own does what the NIC's silicon would */
 	double front_end;   /* percent of a core; TOP_UNKNOWN: its processor's, or not asked yet */
 	unsigned queues, queues_used;
@@ -101,6 +104,7 @@ enum top_part {
 	TOP_QUEUES,     /* queue.list */
 	TOP_ADAPTERS,   /* adapter.list */
 	TOP_ADAPTER,    /* adapter.show of one of them */
+	TOP_RSS,        /* rss.list; after the adapters */
 	TOP_PORTS,      /* port.list */
 	TOP_DROPS,      /* drops */
 	TOP_BOOKS,      /* stats.show */

@@ -169,8 +169,8 @@ the_last_moves_are_kept_and_the_next_ones_asked_for(void **state)
 	for (int i = 1; i <= 40; i += 2) {
 		char events[128];
 
-		snprintf(events, sizeof(events), "[{'serial':%d,'port':'vm1'},{'serial':%d,'port':'vm1','index':1}]", i,
-			 i + 1);
+		snprintf(events, sizeof(events),
+			 "[{'serial':%d,'port':'vm1','to':1},{'serial':%d,'port':'vm1','index':1,'to':1}]", i, i + 1);
 		take(m, TOP_MOVES, i, events);
 		assert_int_equal(top_model_last_move(m), i + 1);
 	}
@@ -180,6 +180,21 @@ the_last_moves_are_kept_and_the_next_ones_asked_for(void **state)
 	assert_string_equal(m->moves[31].name, "vm1.1");
 	take(m, TOP_MOVES, 50, "[]");
 	assert_int_equal(top_model_last_move(m), 40);
+}
+
+/* Serial 1 is told again by 3; what moved, and what another queue could not, stays. */
+static void
+a_queue_that_cannot_be_helped_is_told_once(void **state)
+{
+	struct top_model *m = *state;
+
+	take(m, TOP_MOVES, 1,
+	     "[{'serial':1,'port':'vm1','from':2,'to':2},{'serial':2,'port':'vm1','from':1,'to':2},"
+	     "{'serial':3,'port':'vm1','from':2,'to':2},{'serial':4,'port':'vm2','from':2,'to':2}]");
+	assert_int_equal(m->n_moves, 3);
+	assert_int_equal(m->moves[0].serial, 2);
+	assert_int_equal(m->moves[1].serial, 3);
+	assert_int_equal(m->moves[2].serial, 4);
 }
 
 static void
@@ -389,6 +404,7 @@ main(void)
 		with_model(a_queue_has_the_adapter_of_its_ports_switch),
 		with_model(the_front_end_of_an_adapter_stays_known_between_answers),
 		with_model(the_last_moves_are_kept_and_the_next_ones_asked_for),
+		with_model(a_queue_that_cannot_be_helped_is_told_once),
 		with_model(names_from_a_daemon_cannot_steer_the_terminal),
 		with_model(odd_answers_make_an_odd_model_and_harm_nobody),
 		with_model(as_json_it_has_the_keys_that_the_schema_promises),

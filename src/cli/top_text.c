@@ -1,5 +1,4 @@
 /* top_text.c - numbers for people, in few characters; see top_draw.h. */
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -43,14 +42,15 @@ top_bits(double bits_s, char out[TOP_NUMBER_LEN])
 }
 
 char *
-top_mode(const struct top_adapter *a, char out[TOP_NUMBER_LEN])
+top_mode(const struct top_adapter *a, char out[TOP_MODE_LEN])
 {
-	if (strcmp(a->mode, "none") == 0) {
-		strcpy(out, "none");
-		return out;
-	}
-	snprintf(out, TOP_NUMBER_LEN, "%s%.20s", a->dynamic ? "dynamic " : "", a->mode);
-	for (char *p = out + (a->dynamic ? strlen("dynamic ") : 0); *p != '\0'; p++)
-		*p = (char)toupper((unsigned char)*p);
+	if (strcmp(a->mode, "vmq") == 0)
+		snprintf(out, TOP_MODE_LEN, "%sVMQ", a->dynamic ? "dynamic " : "");
+	else if (strcmp(a->mode, "rss") != 0)
+		snprintf(out, TOP_MODE_LEN, "%s", a->mode);
+	else if (a->rss && !a->rss_operational)
+		snprintf(out, TOP_MODE_LEN, "RSS not operational");
+	else
+		snprintf(out, TOP_MODE_LEN, "RSS %s", a->rss ? a->profile : "off");
 	return out;
 }
