@@ -34,6 +34,7 @@ struct recording {
 static struct recording recordings[TRACES_MAX];
 static unsigned n_recordings;
 static struct sim_load played; /* large */
+static const char *only;       /* print only the rows of that name; NULL: all */
 
 /* One load under one rule. Ends the program without memory. */
 static struct sim_figures
@@ -91,6 +92,8 @@ print_size(unsigned size)
 		struct sim_figures f[SIM_RULES];
 		char ours[32], ovs[32];
 
+		if (only != NULL && strcmp(only, load_name(kind)) != 0)
+			continue;
 		for (unsigned rule = 0; rule < SIM_RULES; rule++)
 			f[rule] = play(kind, size, rule, &plan_balance_defaults);
 		printf("| %s | %s | %s | %.0f | %.0f | %.0f | %.2f | %.2f | %.2f | %.2f | %.2f | %.2f | %.1f |\n",
@@ -184,7 +187,8 @@ print_settings(void)
 	printf("|---|---|---|---|---|---|---|---|---|\n");
 	for (unsigned setting = 0; setting < SETTINGS; setting++)
 		for (unsigned k = 0; k < 3; k++)
-			print_setting(setting, settings[setting].values[k]);
+			if (only == NULL || strcmp(only, settings[setting].name) == 0)
+				print_setting(setting, settings[setting].values[k]);
 }
 
 /* ---- hosts by chance ---- */
@@ -454,38 +458,40 @@ static const struct {
 static int
 usage(FILE *to, int status)
 {
-	fprintf(to, "usage: balance_sim --loads | --size N | --chance | --settings | --time [TRACE.csv...]\n"
-		    "  --loads: each load on each size, as Markdown; --size 0 to 3: on one of them\n"
-		    "  --chance: hosts by chance, how often they come within 10 points; --settings: what each setting "
-		    "does\n"
-		    "  --time: what a call costs on this machine\n");
+	fprintf(to,
+		"usage: balance_sim --loads | --size N | --chance | --settings | --time [--only ROW] [TRACE.csv...]\n"
+		"  --loads: each load on each size, as Markdown; --size 0 to 3: on one of them\n"
+		"  --chance: hosts by chance, how often they come within 10 points; --settings: what each setting "
+		"does\n"
+		"  --time: what a call costs on this machine; --only: the rows of that name\n");
 	return status;
 }
 
 int
 main(int argc, char **argv)
 {
-	unsigned long size;
-	char *end;
+	bool one_size = argc > 2 && strcmp(argv[1], "--size") == 0;
+	char *end = "";
+	unsigned long size = one_size ? strtoul(argv[2], &end, 10) : 0;
+	int k = one_size ? 3 : 2;
 
-	if (argc < 2)
-		return usage(stderr, 2);
-	if (strcmp(argv[1], "--help") == 0)
+	if (argc > 1 && strcmp(argv[1], "--help") == 0)
 		return usage(stdout, 0);
-	if (strcmp(argv[1], "--size") == 0) {
-		size = argc > 2 ? strtoul(argv[2], &end, 10) : SIZES;
-		if (size >= SIZES || *end != '\0')
-			return usage(stderr, 2);
-		for (int k = 3; k < argc; k++)
-			read_trace(argv[k]);
+	if (argc < 2 || size >= SIZES || *end != '\0')
+		return usage(stderr, 2);
+	if (k + 1 < argc && strcmp(argv[k], "--only") == 0) {
+		only = argv[k + 1];
+		k += 2;
+	}
+	for (; k < argc; k++)
+		read_trace(argv[k]);
+	if (one_size) {
 		print_size((unsigned)size);
 		return 0;
 	}
-	for (int k = 2; k < argc; k++)
-		read_trace(argv[k]);
-	for (size_t k = 0; k < sizeof(parts) / sizeof(parts[0]); k++)
-		if (strcmp(argv[1], parts[k].option) == 0) {
-			parts[k].print();
+	for (size_t part = 0; part < sizeof(parts) / sizeof(parts[0]); part++)
+		if (strcmp(argv[1], parts[part].option) == 0) {
+			parts[part].print();
 			return 0;
 		}
 	return usage(stderr, 2);

@@ -96,6 +96,13 @@ struct spread_row {
 static const struct spread_row spreads[] = {
 	{ "the great one leaves when one move is enough", 2, 4, { { 0, 50 }, { 0, 20 }, { 0, 20 }, { 0, 10 } }, 1, 50 },
 	/* 120: 40 goes; 80 and 40 are 40 apart, one more would only swap them. */
+	/* 40 to 2: 56, 20, 42. 20 to 20: 36, 40, 42. */
+	{ "the picture of docs/balancer.md",
+	  3,
+	  6,
+	  { { 0, 40 }, { 0, 20 }, { 0, 20 }, { 0, 16 }, { 1, 20 }, { 2, 2 } },
+	  2,
+	  42 },
 	/* 95 and 70: every single move makes it worse, 60 for 50 makes 85 and 80 of it. */
 	{ "two queues change places", 2, 4, { { 0, 60 }, { 0, 35 }, { 1, 50 }, { 1, 20 } }, 2, 85 },
 	{ "what would only swap two processors stays", 2, 3, { { 0, 40 }, { 0, 40 }, { 0, 40 } }, 1, 80 },
