@@ -1,6 +1,7 @@
 """`fairlead top`: what a person sees of a running host, and what the keys do, in a terminal that tmux plays."""
 import os
 import re
+import signal
 import subprocess
 import time
 
@@ -189,6 +190,33 @@ def test_it_survives_the_daemon(converged, terminals):
     converged.start(converged.config_path.read_text())
     terminal.see(r'^ h help +q quit')
     terminal.see(r'vm3')
+
+
+def test_a_daemon_that_is_stuck_does_not_stop_the_keys(converged, terminals):
+    terminal = terminals(top(converged.daemon))
+    terminal.see(r'books balance')
+    data_plane, = children(converged.daemon.process.pid)
+    os.kill(data_plane, signal.SIGSTOP)
+    try:
+        terminal.see(r'the daemon has not answered for \d+ s')
+        terminal.keys('h')
+        terminal.see(r'move the selected queue')
+        terminal.keys('h')
+    finally:
+        os.kill(data_plane, signal.SIGCONT)
+    terminal.see(r'^ h help +q quit')
+
+
+def test_a_move_is_lit_no_longer_than_it_should_be(converged, terminals):
+    """However seldom it looks."""
+    terminal = terminals(top(converged.daemon).replace('--interval-ms 200', '--interval-ms 2000'))
+    terminal.see(r'vm1')
+    queue = queue_of(converged.daemon, 'vm1')
+    converged.daemon.cli('queue', 'move', queue['id'], '--processor', 7)
+    terminal.see(r'vm1 ← ')
+    terminal.keys('Space')
+    terminal.see(r'PAUSED')
+    terminal.see(r'^ +7 emu .* vm1(?! ←)')
 
 
 def test_any_size_will_do(converged, terminals):

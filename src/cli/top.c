@@ -36,6 +36,7 @@ struct top {
 	struct top_view view;
 	struct top_rows rows;
 	struct canvas canvas;
+	bool glows;      /* a queue that just moved is lit, and has to go out in time */
 	unsigned n_said; /* v.n_said when we last looked, and since when it is so */
 	uint64_t said_ns;
 };
@@ -96,11 +97,21 @@ paint(struct top *t, int width, int height)
 	return 0;
 }
 
+static bool
+glows(const struct top_model *m, uint64_t now_ns)
+{
+	for (size_t i = 0; i < m->n_queues; i++)
+		if (m->queues[i].from >= 0 && now_ns - m->queues[i].moved_ns < TOP_MOVED_NS)
+			return true;
+	return false;
+}
+
 static void
 repaint(struct top *t)
 {
 	int width, height;
 
+	t->glows = glows(&t->model, top_clock_ns());
 	screen_size(&width, &height);
 	if (paint(t, width, height) == 0)
 		screen_show(&t->canvas);
@@ -233,9 +244,10 @@ run_live(struct top *t)
 		if (now_ns >= next_ns && !t->view.paused) {
 			changed |= top_ask_fd(t->ask) < 0;
 			top_ask_round(t->ask, &t->model, &t->view, now_ns);
+			changed |= t->n_said != t->view.n_said;
 			next_ns = now_ns + t->view.interval_ms * NS_PER_MS;
 		}
-		if (changed || forget_said(t, now_ns))
+		if (forget_said(t, now_ns) || changed || t->glows)
 			repaint(t);
 		changed = false;
 		if (!wait_for_something(t, next_ns) || !take_keys(t, &changed))

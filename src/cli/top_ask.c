@@ -16,6 +16,7 @@
  */
 #define SECOND_NS 1000000000ull
 #define SELDOM_NS (3 * SECOND_NS)
+#define PATIENCE_NS (3 * SECOND_NS) /* then a person is told that nothing comes */
 #define CONNECT_S 1
 #define ID_CHANGE 1000 /* above the numbers of the parts */
 
@@ -34,6 +35,8 @@ struct top_ask {
 	const char *path;
 	struct client *client; /* NULL: no connection */
 	unsigned waiting;      /* answers of the round that are still to come */
+	uint64_t round_ns;     /* when it began */
+	bool late;             /* and that it takes long was said */
 	bool lacks[TOP_PARTS]; /* the daemon has no such method */
 	uint64_t asked_ns[TOP_PARTS];
 	struct top_call call; /* under way while its method is not NULL */
@@ -162,8 +165,16 @@ top_ask_round(struct top_ask *ask, struct top_model *m, struct top_view *v, uint
 {
 	struct err err = { 0 };
 
-	if (ask->waiting > 0 || (ask->client == NULL && connect_anew(ask, m, v) < 0))
+	if (ask->waiting > 0) {
+		ask->late = now_ns - ask->round_ns >= PATIENCE_NS;
+		if (ask->late)
+			top_say(v, TOP_REFUSED, "the daemon has not answered for %u s",
+				(unsigned)((now_ns - ask->round_ns) / SECOND_NS));
 		return;
+	}
+	if (ask->client == NULL && connect_anew(ask, m, v) < 0)
+		return;
+	ask->round_ns = now_ns;
 	if (ask_all(ask, m, now_ns, &err) < 0)
 		lost(ask, v, &err);
 }
@@ -207,8 +218,11 @@ static bool
 take_answer(struct top_ask *ask, const struct client_answer *answer, struct top_model *m, struct top_view *v,
 	    uint64_t now_ns)
 {
-	bool said = false;
+	bool said = ask->late;
 
+	if (ask->late)
+		v->said[0] = '\0';
+	ask->late = false;
 	if (answer->id == ID_CHANGE && ask->call.method != NULL) {
 		top_keys_answered(v, &ask->call, answer->result, &answer->why);
 		forget_call(ask);
@@ -219,7 +233,7 @@ take_answer(struct top_ask *ask, const struct client_answer *answer, struct top_
 		return false;
 	ask->waiting--;
 	if (answer->result == NULL)
-		said = part_refused(ask, (enum top_part)answer->id, answer, v);
+		said |= part_refused(ask, (enum top_part)answer->id, answer, v);
 	else if (top_model_take(m, (enum top_part)answer->id, answer->result, now_ns) < 0)
 		top_say(v, TOP_REFUSED, "out of memory");
 	return said || ask->waiting == 0;
@@ -235,11 +249,12 @@ top_ask_read(struct top_ask *ask, struct top_model *m, struct top_view *v, uint6
 
 	while (ask->client != NULL && (rc = client_receive(ask->client, false, &answer, &err)) > 0) {
 		changed |= take_answer(ask, &answer, m, v, now_ns);
-		if (answer.id < 0) { /* the server has no place for us, and says so before it closes */
-			rc = err_set(&err, -EBUSY, "%s", answer.why.msg);
-			break;
-		}
 		json_decref(answer.result);
+		if (answer.id >= 0)
+			continue;
+		rc = err_set(&err, -EBUSY, "%s",
+			     answer.why.msg); /* it has no place for us, and says so before it closes */
+		break;
 	}
 	if (rc < 0)
 		lost(ask, v, &err);

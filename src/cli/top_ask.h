@@ -16,7 +16,7 @@ void top_ask_free(struct top_ask *ask);
 
 /*
  * Begins a round, unless one is still on its way; connects first when there is no connection, and m is cleared then, because it may be
- * another daemon. Says in v when there is none. now_ns: of the clock that goes into the model.
+ * another daemon. Says in v when there is none, or when it has not answered for some seconds. now_ns: of the clock that goes into the model.
  */
 void top_ask_round(struct top_ask *ask, struct top_model *m, struct top_view *v, uint64_t now_ns);
 

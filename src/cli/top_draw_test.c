@@ -325,11 +325,12 @@ moves_are_told_with_their_reasons_the_last_one_first(void **state)
 	     "{'serial':9,'at':'2026-11-24T13:41:10Z','port':'gone','queue':77,'index':2,'from':3,'to':3,"
 	     "'why':'unsplittable','means':'it is too much','from_before':100}]");
 	text = picture(&v, 5, 100, 0, true);
-	assert_non_null(strstr(text,
-			       " MOVES\n"
-			       " 13:41:10  gone.2    stays on 3  unsplittable  it is too much\n"
-			       " 13:41:09  vm4.1      3 → 10  by-hand  it was moved by hand\n"
-			       " 13:41:07  vm2        1 → 2   overload, 1: 97 % → 61 %, 2: 0 % → 36 %  its processor had "));
+	assert_non_null(
+		strstr(text,
+		       " MOVES\n"
+		       " 13:41:10  gone.2    stays on 3  unsplittable  it is too much\n"
+		       " 13:41:09  vm4.1      3 → 10  by-hand  it was moved by hand\n"
+		       " 13:41:07  vm2        1 → 2   overload, 1: 97 % → 61 %, 2: 0 % → 36 %  its processor had "));
 	free(text);
 }
 

@@ -302,7 +302,7 @@ static const struct command commands[] = {
 	{ TOP_KEY_UP, 'k', "Up k", NULL, "the processor above", NULL, press_up },
 	{ TOP_KEY_DOWN, 'j', "Down j", NULL, "the processor below", NULL, press_down },
 	{ TOP_KEY_RIGHT, 'l', "Right l", NULL, "the next queue on it", NULL, press_right },
-	{ TOP_KEY_LEFT, '\b', "Left", NULL, "the queue before; left of the first one, the processor itself", NULL,
+	{ TOP_KEY_LEFT, 0, "Left", NULL, "the queue before; left of the first one, the processor itself", NULL,
 	  press_left },
 	{ TOP_KEY_PAGE_UP, 0, "PgUp", NULL, "ten processors up", NULL, press_page_up },
 	{ TOP_KEY_PAGE_DOWN, 0, "PgDn", NULL, "ten processors down", NULL, press_page_down },
