@@ -220,7 +220,7 @@ the_keys_that_scripts_rely_on_are_there_in_order(void **state)
 		{ "rss", "show",
 		  "adapter enabled operational reason backing key hash_types base_processor max_processors "
 		  "max_processor queues profile dynamic processors entries indirection" },
-		{ "vrss", "list", "port queues granted running processors enabled operational reason" },
+		{ "vrss", "list", "port queues granted in_table running processors enabled operational reason" },
 		{ "offload", "list", "adapter backing rx_checksum tx_checksum lso" },
 		{ "port", "list",
 		  "name switch nic path state mac vlan vlan_mode queues rx_packets rx_bytes tx_packets tx_bytes drops "

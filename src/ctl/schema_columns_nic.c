@@ -111,6 +111,8 @@ const struct schema_key rss_details[] = {
 #define VRSS_KEYS                                                                                                 \
 	{ "queues", SCHEMA_INT, .help = "queue pairs asked for" },                                                \
 		{ "granted", SCHEMA_INT, .help = "of them with a VM queue of their own, filled by the adapter" }, \
+		{ "in_table", SCHEMA_INT,                                                                         \
+		  .help = "of these, those that its table leads to now: fewer while it is folded" },              \
 		{ "running", SCHEMA_INT, .help = "of them in use by the guest" },                                 \
 	{                                                                                                         \
 		"processors", SCHEMA_LIST, SCHEMA_INT, .help = "the processor of each queue pair"                 \

@@ -230,8 +230,10 @@ vrss_is_in_effect_on_vm_queues(void **state)
 	key_is(asked("vrss.show", "{'port': 'vm1'}"), "granted", "2");
 	key_is(asked("vrss.show", "{'port': 'vm1'}"), "offloaded", "true");
 	key_is(asked("vrss.show", "{'port': 'vm1'}"), "indirection", "[0, 1, 0, 1]");
+	key_is(asked("vrss.show", "{'port': 'vm1'}"), "in_table", "2");
 	done("vrss.set", "{'port': 'vm1', 'exclude_primary': true}");
 	key_is(asked("vrss.show", "{'port': 'vm1'}"), "indirection", "[1]");
+	key_is(row_of(asked("vrss.list", "{}"), "port", "vm1"), "in_table", "1");
 	done("port.set", "{'port': 'vm2', 'vmq_weight': 0}"); /* it came first: vm1 was made anew */
 	done("vmq.set", "{'adapter': 'wire', 'queues': 1}");
 	key_is(asked("vrss.show", "{'port': 'vm1'}"), "granted", "1");

@@ -36,12 +36,54 @@ state_of(const struct host_port *hp, enum plan_reason why)
 			 why == PLAN_REASON_OPERATIONAL, "reason", reason_of(hp, why));
 }
 
+/* The pair whose ring that is, or the member's n_rings. */
+static unsigned
+pair_of(const struct adapter_member *m, const struct rxring *ring)
+{
+	unsigned q = 0;
+
+	while (q < m->n_rings && m->ring[q] != ring)
+		q++;
+	return q;
+}
+
+/*
+ * Which queue pair each entry of the port's table at its adapter names; empty without VM queues. *used: how many different ones, fewer
+ * than it holds while the table is folded.
+ */
+static json_t *
+indirection_of(const struct host_port *hp, unsigned *used)
+{
+	const struct rxplan *plan = hp->is_member ? atomic_load(&hp->on->adapter->frontend.plan) : NULL;
+	const struct adapter_member *m = &hp->member;
+	json_t *list = json_array();
+	unsigned seen = 0;
+
+	for (unsigned v = 1; plan != NULL && m->n_rings > 0 && v < plan->n_vports; v++) {
+		const struct rxmap_vport *vp = &plan->vport[v];
+
+		for (unsigned i = 0; i < vp->n_entries; i++) {
+			unsigned q = pair_of(m, plan->ring[vp->entry[i]]);
+
+			if (q == m->n_rings) /* another port's */
+				break;
+			list_add(&list, json_integer(q));
+			seen |= 1u << q;
+		}
+	}
+	*used = (unsigned)__builtin_popcount(seen);
+	return list;
+}
+
 static json_t *
 queues_of(const struct host_port *hp)
 {
-	return json_pack("{s:i, s:i, s:i, s:o}", "queues", (int)hp->is.queues, "granted",
-			 hp->is_member ? (int)hp->member.n_rings : 0, "running", (int)effect_running_pairs(hp),
-			 "processors", processors_of(hp));
+	unsigned in_table;
+
+	json_decref(indirection_of(hp, &in_table));
+	return json_pack("{s:i, s:i, s:i, s:i, s:o}", "queues", (int)hp->is.queues, "granted",
+			 hp->is_member ? (int)hp->member.n_rings : 0, "in_table", (int)in_table, "running",
+			 (int)effect_running_pairs(hp), "processors", processors_of(hp));
 }
 
 static json_t *
@@ -68,25 +110,6 @@ vrss_list(void *ctx, const json_t *params, json_t **result, struct err *err)
 	return result_done(result, err);
 }
 
-/* Which queue pair each entry of the port's table at its adapter names: those of the first ring on. Empty without VM queues. */
-static json_t *
-indirection_of(const struct host_port *hp)
-{
-	const struct rxplan *plan = hp->is_member ? atomic_load(&hp->on->adapter->frontend.plan) : NULL;
-	const struct adapter_member *m = &hp->member;
-	json_t *list = json_array();
-
-	for (unsigned v = 1; plan != NULL && m->n_rings > 0 && v < plan->n_vports; v++) {
-		const struct rxmap_vport *vp = &plan->vport[v];
-
-		for (unsigned i = 0; i < vp->n_entries; i++)
-			for (unsigned q = 0; q < m->n_rings; q++)
-				if (plan->ring[vp->entry[i]] == m->ring[q])
-					list_add(&list, json_integer(q));
-	}
-	return list;
-}
-
 int
 vrss_show(void *ctx, const json_t *params, json_t **result, struct err *err)
 {
@@ -94,6 +117,7 @@ vrss_show(void *ctx, const json_t *params, json_t **result, struct err *err)
 	const struct host_port *hp = named_port(host, params, err);
 	enum plan_reason why[PLAN_FEATURE_COUNT];
 	json_t *vmmq, *settings;
+	unsigned in_table;
 
 	if (hp == NULL)
 		return -ENOENT;
@@ -102,7 +126,7 @@ vrss_show(void *ctx, const json_t *params, json_t **result, struct err *err)
 			 why[PLAN_VMMQ] == PLAN_REASON_OPERATIONAL, "offloaded_reason", reason_of(hp, why[PLAN_VMMQ]));
 	settings = json_pack("{s:i, s:s, s:b, s:o}", "min_queues", (int)hp->is.vrss.min_queues, "scheduling",
 			     hp->is.vrss.scheduling == VRSS_STATIC ? "static" : "dynamic", "exclude_primary",
-			     hp->is.vrss.exclude_primary, "indirection", indirection_of(hp));
+			     hp->is.vrss.exclude_primary, "indirection", indirection_of(hp, &in_table));
 	*result = json_pack("{s:s}", "port", hp->is.name);
 	*result = with(with(with(with(*result, state_of(hp, why[PLAN_VRSS])), vmmq), queues_of(hp)), settings);
 	return result_done(result, err);
