@@ -119,7 +119,7 @@ QEMU_NOT_KEPT = ['usr/share/doc', 'usr/share/man', 'usr/share/locale', 'usr/shar
 
 
 def newer_qemu():
-    """Debian 13's QEMU, in a folder where it runs by its own loader: made when it is not there yet (the first time fetches about 100 MB)."""
+    """Debian 13's QEMU, in a folder where it runs by its own loader: made when it is not there yet (145 MB)."""
     folder = CACHE / f'qemu-{QEMU_RELEASE}'
     with cache():
         if not folder.exists():
