@@ -1,17 +1,19 @@
 /* top_json.c - the model as a program wants it; see top_model.h. */
 #include "cli/top_model.h"
 
-/* Whole numbers: a rate that is not known is null. */
-static json_t *
-rate(const struct top_rate *r)
-{
-	return r->per_s < 0 ? json_null() : json_integer((json_int_t)(r->per_s + 0.5));
-}
+#define FIGURE_MAX 9e18
 
+/* Whole; null for TOP_UNKNOWN. A daemon may count what it likes: beyond INT64_MAX it stays there. */
 static json_t *
 figure(double n)
 {
-	return n < 0 ? json_null() : json_integer((json_int_t)(n + 0.5));
+	return n < 0 ? json_null() : json_integer(n < FIGURE_MAX ? (json_int_t)(n + 0.5) : (json_int_t)FIGURE_MAX);
+}
+
+static json_t *
+rate(const struct top_rate *r)
+{
+	return figure(r->per_s);
 }
 
 static json_t *
