@@ -358,7 +358,10 @@ tell_unsplittable(const struct balancer *b, const struct balanced *d)
 			e.from_before = e.from_after = e.to_before = e.to_after = q->mean_percent;
 			q->unsplittable = true;
 			balancer_event_add(&e);
-		} else if (q->mean_percent < params->high - params->within) {
+		}
+		if (q->mean_percent >= params->high - params->within) {
+			q->filled_ns = b->sample.at_ns;
+		} else if (b->sample.at_ns - q->filled_ns >= params->quiet_ns) {
 			q->unsplittable = false;
 		}
 	}
