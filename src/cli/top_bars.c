@@ -8,9 +8,10 @@
 #define WIDTH_NARROW 60 /* columns below which the CPU and the waiting time are left out */
 #define FULL_PERCENT 90 /* from here on a processor is overloaded: the balancer's own mark */
 #define WARM_PERCENT 60
-#define GAP 2         /* between queues */
-#define MORE_LEN 6    /* "+1024" and a blank */
-#define NAME_SHOWN 20 /* characters of a queue's name */
+#define GAP 2          /* between queues */
+#define MORE_LEN 6     /* "+1024" and a blank */
+#define TRAFFIC_LEN 64 /* "in 412k/s 999.9 Mb/s  out 412k/s 999.9 Mb/s  RSS numa-static" */
+#define NAME_SHOWN 20  /* characters of a queue's name */
 
 /* ---- columns ---- */
 
@@ -298,23 +299,38 @@ top_bars_processor(const struct top_picture *p, const struct top_view *v, const 
 		canvas_restyle(p->canvas, y, 1, 2, STYLE_SELECTED);
 }
 
+/* "in 412k/s 4.00 Gb/s  "; without packets where the line is short. */
 static int
-put_flow(const struct top_picture *p, int y, int x, const char *before, double packets_s, double bits_s)
+put_flow(const struct top_picture *p, int y, int x, const char *before, const struct top_rate *packets,
+	 const struct top_rate *bytes, bool brief)
 {
-	char packets[TOP_NUMBER_LEN], bits[TOP_NUMBER_LEN];
+	double bits_s = bytes->per_s < 0 ? TOP_UNKNOWN : bytes->per_s * 8;
+	char number[TOP_NUMBER_LEN], bits[TOP_NUMBER_LEN];
 
-	return canvas_fit(p->canvas, y, x, STYLE_PLAIN, "%s %s/s %s  ", before, top_short(packets_s, packets),
+	if (brief)
+		return canvas_fit(p->canvas, y, x, STYLE_PLAIN, "%s %s  ", before, top_bits(bits_s, bits));
+	return canvas_fit(p->canvas, y, x, STYLE_PLAIN, "%s %s/s %s  ", before, top_short(packets->per_s, number),
 			  top_bits(bits_s, bits));
+}
+
+/* What comes in, goes out, and how it is spread. */
+static void
+put_traffic(const struct top_picture *p, const struct top_adapter *a, int y, const struct top_columns *k)
+{
+	bool brief = k->rest_width < TRAFFIC_LEN;
+	char mode[TOP_MODE_LEN];
+	int x = k->rest;
+
+	x = put_flow(p, y, x, "in", &a->rx_packets, &a->rx_bytes, brief);
+	x = put_flow(p, y, x, "out", &a->tx_packets, &a->tx_bytes, brief);
+	x = canvas_fit(p->canvas, y, x, STYLE_DIM, "%s", top_mode(a, mode));
+	if (strcmp(a->mode, "vmq") == 0)
+		canvas_fit(p->canvas, y, x, STYLE_DIM, ", %u of %u queues", a->queues_used, a->queues);
 }
 
 void
 top_bars_adapter(const struct top_picture *p, const struct top_adapter *a, int y, const struct top_columns *k)
 {
-	double in = a->rx_bytes.per_s < 0 ? TOP_UNKNOWN : a->rx_bytes.per_s * 8;
-	double out = a->tx_bytes.per_s < 0 ? TOP_UNKNOWN : a->tx_bytes.per_s * 8;
-	char mode[TOP_MODE_LEN];
-	int x;
-
 	if (k->cpu)
 		canvas_printf(p->canvas, y, 1, STYLE_NIC, "%.*s's NIC", k->bar - 8, a->name);
 	else
@@ -327,9 +343,5 @@ top_bars_adapter(const struct top_picture *p, const struct top_adapter *a, int y
 	} else {
 		canvas_printf(p->canvas, y, k->bar, STYLE_DIM, "%.*s", k->bar_width, "(a processor's work)");
 	}
-	x = put_flow(p, y, k->rest, "in", a->rx_packets.per_s, in);
-	x = put_flow(p, y, x, "out", a->tx_packets.per_s, out);
-	x = canvas_fit(p->canvas, y, x, STYLE_DIM, "%s", top_mode(a, mode));
-	if (strcmp(a->mode, "vmq") == 0)
-		canvas_fit(p->canvas, y, x, STYLE_DIM, ", %u of %u queues", a->queues_used, a->queues);
+	put_traffic(p, a, y, k);
 }

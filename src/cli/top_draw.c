@@ -7,6 +7,7 @@
 
 #define ADAPTERS_SHOWN 4 /* when lines are few */
 #define MOVES_SHOWN 6
+#define MORE_ADAPTERS_LEN 14 /* "  +12 adapters" */
 #define SAID_LINES 4
 #define ROW_LINES_MAX 100 /* of one processor in a picture that does not scroll */
 #define ROWS_FIRST 4      /* processors that are shown before anything beside them gets a line */
@@ -81,10 +82,29 @@ put_spread_ports(const struct top_picture *p, struct canvas *line, int x)
 	}
 }
 
+/* "wire: dynamic VMQ  store: RSS numa-static  +2 adapters" */
+static int
+put_modes(const struct top_picture *p, struct canvas *line, int x)
+{
+	size_t n = p->model->n_adapters;
+	char mode[TOP_MODE_LEN];
+
+	for (size_t i = 0; i < n; i++) {
+		const struct top_adapter *a = &p->model->adapters[i];
+		int more = i + 1 < n ? MORE_ADAPTERS_LEN : 0;
+
+		if (x + 4 + (int)strlen(a->name) + (int)strlen(top_mode(a, mode)) + more > line->width)
+			return canvas_fit(line, 0, x + 2, STYLE_DIM, "+%zu adapter%s", n - i, n - i == 1 ? "" : "s");
+		x = canvas_fit(line, 0, x + 2, STYLE_DIM, "%s: ", a->name);
+		x = canvas_fit(line, 0, x, STYLE_LABEL, "%s", mode);
+	}
+	return x;
+}
+
 static void
 put_head(const struct top_picture *p, const struct top_view *v)
 {
-	char right[64], mode[TOP_MODE_LEN];
+	char right[64];
 	struct canvas left = *p->canvas; /* the part of its first row that is not taken by the clock */
 	int x;
 
@@ -98,15 +118,7 @@ put_head(const struct top_picture *p, const struct top_view *v)
 		left.width = p->canvas->width;
 	else
 		canvas_put(p->canvas, 0, left.width + 2, v->paused ? STYLE_MOVED : STYLE_DIM, right);
-	x = canvas_fit(&left, 0, 1, STYLE_TITLE, "%s", v->host);
-	for (size_t i = 0; i < p->model->n_adapters; i++) {
-		const struct top_adapter *a = &p->model->adapters[i];
-
-		if (x + 4 + (int)strlen(a->name) + (int)strlen(top_mode(a, mode)) > left.width)
-			break;
-		x = canvas_fit(&left, 0, x + 2, STYLE_DIM, "%s: ", a->name);
-		x = canvas_fit(&left, 0, x, STYLE_LABEL, "%s", mode);
-	}
+	x = put_modes(p, &left, canvas_fit(&left, 0, 1, STYLE_TITLE, "%s", v->host));
 	put_spread_ports(p, &left, x + 2);
 }
 

@@ -71,7 +71,7 @@ a_printed_picture_has_bars_queues_nics_totals_and_drops(void **state)
 		     "  2 emu 0    ██████████████████··  90 %    0 %  vm2 1.2k\n"
 		     "  3 emu 1    ██▒▒················  10 %   10 %  vm4.0  vm4.1 412\n"
 		     "\n"
-		     " wire's NIC  ██████··············  30 %         in 90k/s 1.00 Gb/s\n"
+		     " wire's NIC  ██████··············  30 %         in 1.00 Gb/s  out 40 kb/s\n"
 		     " TOTAL  90k packets/s  1.00 Gb/s  12 drops/s  books balance, 3 held\n"
 		     " DROPS  queue_full 12/s\n"
 		     "\n"
@@ -123,13 +123,13 @@ the_smallest_terminal_shows_processors_first(void **state)
 	take_small_host(&model);
 	text = picture(&v, 5, 40, 10, true);
 	/* 40 x 3 / 10 - 4 = 8 characters of 12.5 %: 50 % are 4, 75 % 6, 90 % 7.2, 10 % 0.8 and so 1, 20 % 1.6 and so 2, 30 % 2.4 */
-	expect(text, " hosta              every 1 s  14:03:22\n"
+	expect(text, " hosta  +1 adapter  every 1 s  14:03:22\n"
 		     " P   LOAD      BUSY QUEUES\n"
 		     "> 0  ········   0 %\n"
 		     "  1  ████▒▒··  50 % wire  vm1 88k\n"
 		     "  2  ███████·  90 % vm2 1.2k\n"
 		     "  3  █▒······  10 % vm4.0  vm4.1 412\n"
-		     " NIC ██······  30 % in 90k/s 1.00 Gb/s\n"
+		     " NIC ██······  30 % in 1.00 Gb/s\n"
 		     " TOTAL  90k packets/s  1.00 Gb/s\n"
 		     " processor 0  0 packets/s  0 wake-ups/s\n"
 		     " h help  q quit  s sort  / filter  p pin\n");
@@ -335,6 +335,27 @@ moves_are_told_with_their_reasons_the_last_one_first(void **state)
 }
 
 static void
+adapters_without_room_are_counted_and_traffic_is_told_in_full_where_there_is_room(void **state)
+{
+	struct top_view v = { .queue = -1, .host = "hosta" };
+	char *text;
+
+	take_small_host(&model);
+	take(&model, TOP_ADAPTERS, 3,
+	     "[{'name':'wire','mode':'vmq','state':'up','queues':8,'queues_used':3,'rx_packets':89612,'rx_bytes':"
+	     "125000000,"
+	     "'tx_packets':50,'tx_bytes':5000},{'name':'store1','mode':'rss','state':'up'},"
+	     "{'name':'store2','mode':'rss','state':'up'}]");
+	text = picture(&v, 5, 60, 0, true);
+	assert_non_null(strstr(text, " hosta  wire: dynamic VMQ  +2 adapters  "));
+	free(text);
+	text = picture(&v, 5, 140, 0, true);
+	assert_non_null(strstr(text, " hosta  wire: dynamic VMQ  store1: RSS off  store2: RSS off  "));
+	assert_non_null(strstr(text, " in 0/s 0 b/s  out 0/s 0 b/s  dynamic VMQ, 3 of 8 queues\n"));
+	free(text);
+}
+
+static void
 books_that_do_not_balance_cry(void **state)
 {
 	struct top_view v = { .queue = -1, .host = "hosta" };
@@ -456,6 +477,7 @@ main(void)
 		with_model(a_high_terminal_shows_all_queues),
 		with_model(a_processor_does_the_work_of_an_inline_front_end_and_a_link_may_be_down),
 		with_model(moves_are_told_with_their_reasons_the_last_one_first),
+		with_model(adapters_without_room_are_counted_and_traffic_is_told_in_full_where_there_is_room),
 		with_model(books_that_do_not_balance_cry),
 		with_model(a_long_refusal_is_broken_between_words),
 		cmocka_unit_test(numbers_have_three_digits_at_most),
