@@ -18,7 +18,8 @@
 #define MEMORY 8192
 #define IMAGE 1024
 #define RING_LOG2_MAX 4
-#define GAP 4096 /* from here on the second region begins, when there are two */
+#define GAP 4096                    /* from here on the second region begins, when there are two */
+#define SLOW_HZ 4000000000000000ull /* nothing that is held back comes due by itself */
 #define CHECK(cond) ((cond) ? (void)0 : abort())
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -63,6 +64,7 @@ init(void)
 	vport.stats = aligned_alloc(64, sizeof(*vport.stats));
 	CHECK(lane.burst.pkt && lane.burst.seg && lane.burst.room && lane.spare && vport.stats);
 	memset((void *)vport.stats, 0, sizeof(*vport.stats));
+	holds_open(&lane, SLOW_HZ);
 }
 
 /* ---- guests ---- */
@@ -89,7 +91,9 @@ open_guest(struct guest *g, struct input *in, bool apart)
 static void
 close_guest(struct guest *g)
 {
+	vring_settle(&g->ring);
 	vring_stop(&g->ring);
+	CHECK(!hold_is_on(&g->ring.hold));
 	free(g->memory[0]);
 	free(g->memory[1]);
 	free(g->mem);
@@ -113,6 +117,7 @@ start(struct guest *g, uint8_t features, uint8_t more, int base)
 		.base = base,
 		.call_fd = -1,
 		.kick_fd = -1,
+		.hz = SLOW_HZ,
 		.mem = &g->published,
 	};
 	uint8_t *at = g->memory[0];
@@ -298,6 +303,7 @@ step(struct guest guest[2], struct input *in, const uint8_t *config)
 			  op & 16 ? 10 : PKT_TAG_NONE);
 		break;
 	case 6:
+		vring_settle(&g->ring);
 		vring_stop(&g->ring);
 		start(g, config[0] ^ next_byte(in), config[1 + (op >> 7)], op & 16 ? next_byte(in) : -1);
 		break;
@@ -307,6 +313,13 @@ step(struct guest guest[2], struct input *in, const uint8_t *config)
 		break;
 	case 8:
 		vring_announce(&guest[0].ring, mac);
+		break;
+	case 9:
+		holds_run(&lane, HOLD_NEVER);
+		CHECK(!hold_is_on(&guest[0].ring.hold) && !hold_is_on(&guest[1].ring.hold));
+		break;
+	case 10:
+		moderation_set(&g->ring.moderation, (enum moderation_mode)((op >> 4 & 7) % MODERATION_MODES));
 		break;
 	default:
 		break;
@@ -337,5 +350,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		step(guest, &script, config);
 	for (unsigned i = 0; i < 2; i++)
 		close_guest(&guest[i]);
+	holds_close(&lane);
 	return 0;
 }
