@@ -22,6 +22,7 @@ enter(struct moderation *m, uint64_t now, uint8_t level)
 	if ((level == 0) != (m->level == 0)) {
 		m->entries = 0;
 		m->since = now;
+		m->faith = m->harm = 0;
 	}
 	m->level = level;
 }
@@ -31,7 +32,7 @@ static void
 begin(struct moderation *m, uint8_t mode)
 {
 	m->is = mode;
-	m->level = 0;
+	m->level = m->faith = m->harm = 0;
 	m->trial = MODERATION_TRIAL_MIN;
 	m->free = (struct moderation_rate){ 0 };
 	m->entries = 0;
@@ -106,25 +107,26 @@ compare(struct moderation *m, uint64_t now)
 	if (m->entries < MODERATION_EPOCH || cycles < ms(m, MODERATION_EPOCH_MS))
 		return;
 	if ((double)m->entries * (double)m->free.cycles < 0.75 * (double)m->free.entries * (double)cycles) {
-		give_up(m, now);
-		return;
+		m->harm++;
+	} else {
+		m->harm = 0;
+		m->trial = MODERATION_TRIAL_MIN;
 	}
-	m->trial = MODERATION_TRIAL_MIN;
 	m->entries = 0;
 	m->since = now;
-	if (now >= m->again_at)
+	if (m->harm == MODERATION_HARM)
+		give_up(m, now);
+	else if (now >= m->again_at)
 		enter(m, now, 0);
 }
 
-/* After silence: what was measured is of another time. */
+/* After silence, which is no part of any rate: a short gap at most. */
 static void
-forget(struct moderation *m, uint64_t now)
+skip_silence(struct moderation *m, uint64_t now)
 {
-	m->free.entries = 0;
-	m->level = m->level > 0;
-	m->entries = 0;
-	m->since = now;
-	m->again_at = now + gaps(m, MODERATION_TRIAL_MAX);
+	m->since += now - m->next;
+	if (m->level > 1)
+		m->level = 1;
 }
 
 /* An interrupt tells of all up to `used`. */
@@ -136,9 +138,9 @@ tell(struct moderation *m, uint64_t now, uint16_t used)
 	m->holding = false;
 	if (m->is != MODERATION_ADAPTIVE)
 		return;
-	if (now > m->next + ms(m, MODERATION_RESET_MS))
-		forget(m, now);
-	else if (m->level == 0)
+	if (now > m->next + ms(m, MODERATION_SILENCE_MS))
+		skip_silence(m, now);
+	if (m->level == 0)
 		measure(m, now);
 	else
 		compare(m, now);
@@ -154,6 +156,8 @@ moderation_called(struct moderation *m, uint64_t now, uint16_t used)
 static void
 wait_was_good(struct moderation *m, uint16_t entries)
 {
+	if (m->faith < MODERATION_FAITH)
+		m->faith++;
 	if (entries < MODERATION_ENOUGH && m->level < MODERATION_LEVELS)
 		m->level++;
 	else if (entries >= 4 * MODERATION_ENOUGH && m->level > 1)
@@ -165,6 +169,8 @@ wait_was_in_vain(struct moderation *m, uint64_t now)
 {
 	if (m->level > 1)
 		m->level--;
+	else if (m->faith > 0)
+		m->faith--;
 	else if (m->level == 1)
 		give_up(m, now);
 }

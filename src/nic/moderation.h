@@ -12,11 +12,12 @@
  *	fewer entries a second than without a gap, by a quarter	harm: no gap
  *
  * Who waits for an answer before he sends more (ping-pong, a transmit ring that is full) goes silent while an interrupt is held
- * back, so his waits are in vain, and after three at most there are none. Of many such, one is always left to send, but all
- * together send less: that is seen in EPOCH entries. Who sends on regardless (bulk) is worth waiting for. How many entries come
+ * back, so his waits are in vain, and after a few there are none: one in a trial, and as many more as there were good ones just before,
+ * up to FAITH, for a single one may be chance: somebody was off his CPU. Of many such, one is always left to send, but all
+ * together send less: that is seen in HARM times EPOCH entries. Who sends on regardless (bulk) is worth waiting for. How many entries come
  * without a gap is measured for some entries and the time of as many shortest gaps, after which the shortest is tried: TRIAL_MIN, and
  * twice as many after each trial in vain or with harm, TRIAL_MAX at most. So a steady ping-pong loses a thousandth of its time to
- * them. It is measured again each second; and after RESET_MS without an interrupt a long gap is forgotten.
+ * them. It is measured again each second. SILENCE_MS without an interrupt are no part of a rate, and after them a long gap is forgotten.
  *
  * A ring half full of what was not told of is told of in any case: a driver may be waiting for room, or run out of buffers.
  *
@@ -47,7 +48,9 @@ enum moderation_mode {
 #define MODERATION_TRIAL_MAX 1024
 #define MODERATION_EPOCH 256 /* entries; and EPOCH_MS: a packet more or less makes no difference then */
 #define MODERATION_EPOCH_MS 4
-#define MODERATION_RESET_MS 10
+#define MODERATION_HARM 2
+#define MODERATION_FAITH 3
+#define MODERATION_SILENCE_MS 4
 
 enum moderation_verdict {
 	MODERATION_NOTHING, /* none is wanted, or one is held back that will tell of this too */
@@ -63,6 +66,7 @@ struct moderation {
 	bool holding;        /* an interrupt was held back, and what for was not judged yet */
 	uint8_t is;          /* the mode in force */
 	uint8_t level;       /* of adaptive */
+	uint8_t faith, harm; /* good waits just before; epochs with harm */
 	uint16_t limit;      /* entries that nobody was told of: then somebody is */
 	uint16_t told, last; /* used index at the last interrupt; when it was looked at last */
 	uint32_t us;         /* cycles */

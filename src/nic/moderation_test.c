@@ -315,16 +315,44 @@ a_request_waits_for_nothing_but_rare_trials(void **state)
 }
 
 static void
-after_bulk_a_request_waits_three_times_at_most(void **state)
+after_bulk_a_request_waits_six_times_at_most(void **state)
 {
 	uint64_t t = S, took;
 
 	open_ring(MODERATION_ADAPTIVE, 1024, 0);
 	stream(0, S, 12 * US, 1);
 	assert_int_equal(sim.m.level, MODERATION_LEVELS);
-	took = ping_pong(t, 20 * US, 3);
+	took = ping_pong(t, 20 * US, MODERATION_LEVELS + MODERATION_FAITH);
 	took = ping_pong(t + took, 20 * US, MODERATION_TRIAL_MIN - 1);
 	assert_int_equal(took, (MODERATION_TRIAL_MIN - 1) * 20 * US);
+}
+
+/* 2 ms at 100,000 a second, then nothing for 10 ms: 6 bursts of 200 are 8.2 ms of 128 entries and more; then tens. */
+static void
+bulk_in_bursts_is_told_of_in_tens_too(void **state)
+{
+	uint64_t entries, calls;
+
+	open_ring(MODERATION_ADAPTIVE, 1024, 0);
+	for (unsigned i = 0; i < 6; i++)
+		stream(i * 12 * MS, 2 * MS, 10 * US, 1);
+	entries = sim.entries;
+	calls = sim.calls;
+	for (unsigned i = 6; i < 50; i++)
+		stream(i * 12 * MS, 2 * MS, 10 * US, 1);
+	assert_true(sim.entries - entries >= 10 * (sim.calls - calls));
+}
+
+/* Short talks with silence between: as without it, a trial in 128 entries at most. */
+static void
+talks_with_silence_between_are_not_made_to_wait(void **state)
+{
+	uint64_t took = 0;
+
+	open_ring(MODERATION_ADAPTIVE, 256, 0);
+	for (unsigned i = 0; i < 1000; i++)
+		took += ping_pong(i * 20 * MS, 20 * US, 4);
+	assert_true(took <= 4000 * 20 * US + 4000 / MODERATION_TRIAL_MIN * MODERATION_SHORTEST_US * US);
 }
 
 static void
@@ -410,7 +438,9 @@ main(void)
 		cmocka_unit_test(bulk_is_told_of_in_tens),
 		cmocka_unit_test(bulk_at_random_is_told_of_in_tens_too),
 		cmocka_unit_test(a_request_waits_for_nothing_but_rare_trials),
-		cmocka_unit_test(after_bulk_a_request_waits_three_times_at_most),
+		cmocka_unit_test(after_bulk_a_request_waits_six_times_at_most),
+		cmocka_unit_test(bulk_in_bursts_is_told_of_in_tens_too),
+		cmocka_unit_test(talks_with_silence_between_are_not_made_to_wait),
 		cmocka_unit_test(after_silence_a_long_gap_is_forgotten),
 		cmocka_unit_test(many_who_wait_for_answers_are_served_as_without_moderation),
 		cmocka_unit_test(each_mode_has_its_word),
