@@ -10,6 +10,7 @@
 #include "base/qsbr.h"
 #include "guest/interrupt.h"
 #include "guest/vhost_device.h"
+#include "guest/vring_load.h"
 
 #define RECEIVE_RINGS 0x55555555u
 /* Between telling the device and telling its stack a guest may wait for a crowded host's processor. Our choice. */
@@ -241,6 +242,9 @@ ring_start(struct vhost *v, unsigned i, struct err *err)
 		return err_set(err, ret, "kicks of transmit queue %u cannot be waited for: %s", i / 2, strerror(-ret));
 	}
 	r->runs = true;
+	/* Who served it before us may have died while it held an interrupt back. */
+	if (guest_load16(&s.used->idx) != 0 && r->call_fd >= 0)
+		interrupt_send(r->call_fd);
 	if (i % 2 == 1)
 		announce(v, i / 2);
 	return 0;

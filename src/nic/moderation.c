@@ -95,7 +95,7 @@ measure(struct moderation *m, uint64_t now)
 		return;
 	m->free = (struct moderation_rate){ m->entries, cycles };
 	m->again_at = now + ms(m, 1000);
-	enter(m, now, 1);
+	enter(m, now, MODERATION_TRIED);
 }
 
 /* With one: does it do harm? */
@@ -120,13 +120,13 @@ compare(struct moderation *m, uint64_t now)
 		enter(m, now, 0);
 }
 
-/* After silence, which is no part of any rate: a short gap at most. */
+/* After silence, which is no part of any rate: the gap that is tried, at most. */
 static void
 skip_silence(struct moderation *m, uint64_t now)
 {
 	m->since += now - m->next;
-	if (m->level > 1)
-		m->level = 1;
+	if (m->level > MODERATION_TRIED)
+		m->level = MODERATION_TRIED;
 }
 
 /* An interrupt tells of all up to `used`. */

@@ -12,10 +12,10 @@
  *	fewer entries a second than without a gap, by a quarter	harm: no gap
  *
  * Who waits for an answer before he sends more (ping-pong, a transmit ring that is full) goes silent while an interrupt is held
- * back, so his waits are in vain, and after a few there are none: one in a trial, and as many more as there were good ones just before,
+ * back, so his waits are in vain, and after a few there are none: two in a trial, and as many more as there were good ones just before,
  * up to FAITH, for a single one may be chance: somebody was off his CPU. Of many such, one is always left to send, but all
  * together send less: that is seen in HARM times EPOCH entries. Who sends on regardless (bulk) is worth waiting for. How many entries come
- * without a gap is measured for some entries and the time of as many shortest gaps, after which the shortest is tried: TRIAL_MIN, and
+ * without a gap is measured for some entries and the time of as many shortest gaps, after which the second one is tried: TRIAL_MIN, and
  * twice as many after each trial in vain or with harm, TRIAL_MAX at most. So a steady ping-pong loses a thousandth of its time to
  * them. It is measured again each second. SILENCE_MS without an interrupt are no part of a rate, and after them a long gap is forgotten.
  *
@@ -43,6 +43,7 @@ enum moderation_mode {
 #define MODERATION_HIGH_US 125
 #define MODERATION_LEVELS 3 /* of adaptive, above none: 64, 128, 256 us; the longest as in Linux, net_dim.c */
 #define MODERATION_SHORTEST_US 64
+#define MODERATION_TRIED 2   /* level that is tried first: frames that come in pairs, each 40 us, are not seen in 64 */
 #define MODERATION_ENOUGH 32 /* entries that an interrupt tells of: more save hardly anything */
 #define MODERATION_TRIAL_MIN 128
 #define MODERATION_TRIAL_MAX 1024
