@@ -108,6 +108,22 @@ take_verb(struct scan *s, const char *word)
 	return misuse(s, what, word, verbs, verbs_of(s->out->noun, verbs));
 }
 
+/* "a,b" as ["a", "b"]; NULL without memory, or when it is not UTF-8. */
+static json_t *
+list_value(const char *text)
+{
+	json_t *list = json_array();
+
+	for (const char *word = text; list != NULL && word != NULL; word = strchr(word, ',')) {
+		word += word != text;
+		if (json_array_append_new(list, json_stringn(word, strcspn(word, ","))) == 0)
+			continue;
+		json_decref(list);
+		list = NULL;
+	}
+	return list;
+}
+
 static int
 param_set(struct scan *s, const struct schema_key *key, const char *name, const char *text)
 {
@@ -122,6 +138,8 @@ param_set(struct scan *s, const struct schema_key *key, const char *name, const 
 		value = json_boolean(number);
 	else if (key->type == SCHEMA_INT)
 		value = json_integer(number);
+	else if (key->type == SCHEMA_LIST)
+		value = list_value(text);
 	else
 		value = json_string(text);
 	if (value == NULL)

@@ -28,6 +28,8 @@ struct good_row {
 	bool json;
 };
 
+#define TYPES "valid: ipv4, tcp-ipv4, udp-ipv4, ipv6, tcp-ipv6, udp-ipv6, ipv6-ex, tcp-ipv6-ex, udp-ipv6-ex"
+
 static const struct good_row good[] = {
 	{ "fairlead port list", "port.list", "{}" },
 	{ "fairlead port list --json", "port.list", "{}", NULL, true },
@@ -40,6 +42,10 @@ static const struct good_row good[] = {
 	{ "fairlead stats show", "stats.show", "{}" },
 	{ "fairlead queue move 3 --processor 1", "queue.move", "{\"processor\":1,\"queue\":3}" },
 	{ "fairlead queue move --processor 1 3", "queue.move", "{\"processor\":1,\"queue\":3}" },
+	{ "fairlead rss set w --hash-types ipv4,tcp-ipv6", "rss.set",
+	  "{\"adapter\":\"w\",\"hash_types\":[\"ipv4\",\"tcp-ipv6\"]}" },
+	{ "fairlead rss set w --hash-types=ipv4 --random-key", "rss.set",
+	  "{\"adapter\":\"w\",\"hash_types\":[\"ipv4\"],\"random_key\":true}" },
 	{ "fairlead port set vm1 --vlan 4095", "port.set", "{\"port\":\"vm1\",\"vlan\":4095}" },
 	{ "fairlead port set vm1 --vlan -5", "port.set", "{\"port\":\"vm1\",\"vlan\":-5}" },
 	{ "fairlead port set vm1 --vmq-weight 1 --spoof_check off", "port.set",
@@ -96,6 +102,9 @@ a_misused_command_line_is_told_what_and_how(void **state)
 		{ "fairlead port frobnicate", "port has no verb 'frobnicate'", "valid: list, show, qemu-args, set" },
 		{ "fairlead port show", "port show needs a port", "example: fairlead port show vm1" },
 		{ "fairlead vmq enable", "vmq enable needs an adapter", "example: fairlead vmq enable wire" },
+		{ "fairlead rss set w --hash-types ipv4,tcp-ipv5", "hash_types cannot be 'tcp-ipv5'",
+		  "did you mean 'tcp-ipv4'? " TYPES },
+		{ "fairlead rss set w --hash-types ipv4,", "hash_types cannot be ''", TYPES },
 		{ "fairlead port show vm1 vm2", "the word 'vm2' is one too many", "" },
 		{ "fairlead port list vm1", "the word 'vm1' is one too many", "" },
 		{ "fairlead queue move 3", "queue move needs --processor",

@@ -73,7 +73,7 @@ help_limits(const struct schema_key *k, char *out, size_t size)
 	if (k->type == SCHEMA_INT && k->max > 0)
 		snprintf(list, sizeof(list), "%lld to %lld%s%s", (long long)k->min, (long long)k->max,
 			 k->unit == NULL ? "" : " ", k->unit == NULL ? "" : k->unit);
-	if (k->type == SCHEMA_ENUM) {
+	if (k->type == SCHEMA_ENUM || (k->type == SCHEMA_LIST && k->item == SCHEMA_ENUM)) {
 		while (k->choices[n] != NULL)
 			n++;
 		schema_join(k->choices, n, list, sizeof(list));

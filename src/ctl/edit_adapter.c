@@ -82,43 +82,22 @@ vmq_set(void *ctx, const json_t *params, json_t **result, struct err *err)
 
 /* ---- RSS ---- */
 
-/* "ipv4,tcp-ipv4", blanks allowed. Returns 0, or -EINVAL with err. */
-static int
-set_hash_types(struct config_rss *rss, const char *text, struct err *err)
+/* At most as many as there are, each of them one: the schema has seen to that. */
+static void
+set_hash_types(struct config_rss *rss, const json_t *words)
 {
-	const struct schema_key key = { .name = "hash_types", .type = SCHEMA_ENUM, .choices = hash_types };
-	struct config_rss next = *rss;
+	const json_t *word;
+	size_t i;
 
-	next.n_hash_types = 0;
-	while (text[strspn(text, ", ")] != '\0') {
-		char word[32];
-		size_t len;
-		int64_t unused;
+	rss->n_hash_types = 0;
+	json_array_foreach(words, i, word)
+	{
+		unsigned type = 0;
 
-		text += strspn(text, ", ");
-		len = strcspn(text, ", ");
-		snprintf(word, sizeof(word), "%.*s", (int)len, text);
-		text += len;
-		if (schema_parse(&key, word, &unused, err) < 0) {
-			err_path(err, "hash_types");
-			return -EINVAL;
-		}
-		if (next.n_hash_types == HASH_TYPES) {
-			err_path(err, "hash_types");
-			return err_set(err, -EINVAL, "hash_types names more than the %d there are", HASH_TYPES);
-		}
-		for (unsigned i = 0; i < HASH_TYPES; i++)
-			if (strcmp(hash_types[i], word) == 0)
-				next.hash_type[next.n_hash_types++] = (uint8_t)i;
+		while (hash_types[type + 1] != NULL && strcmp(hash_types[type], json_string_value(word)) != 0)
+			type++;
+		rss->hash_type[rss->n_hash_types++] = (uint8_t)type;
 	}
-	if (next.n_hash_types == 0) {
-		err_set(err, -EINVAL, "hash_types names none");
-		err_hint(err, "fairlead rss disable ADAPTER switches RSS off");
-		err_path(err, "hash_types");
-		return -EINVAL;
-	}
-	*rss = next;
-	return 0;
 }
 
 static int
@@ -145,16 +124,16 @@ set_key(struct config_rss *rss, const json_t *params, struct err *err)
 static int
 set_rss(struct config_adapter *is, const json_t *params, struct err *err)
 {
-	const char *types = json_string_value(json_object_get(params, "hash_types"));
+	const json_t *types = json_object_get(params, "hash_types");
 	unsigned profile = (unsigned)is->rss.profile;
-	int ret;
 
 	set_processors(is, params);
 	edit_word(params, "profile", profiles, &profile);
 	is->rss.profile = (enum config_rss_profile)profile;
 	edit_number(params, "entries", &is->rss.entries);
-	ret = types != NULL ? set_hash_types(&is->rss, types, err) : 0;
-	return ret < 0 ? ret : set_key(&is->rss, params, err);
+	if (types != NULL)
+		set_hash_types(&is->rss, types);
+	return set_key(&is->rss, params, err);
 }
 
 static int

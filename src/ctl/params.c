@@ -25,6 +25,8 @@ type_wanted(enum schema_type type)
 		return "a whole number";
 	case SCHEMA_MAC:
 		return "a MAC address, as 02:f1:00:00:00:01";
+	case SCHEMA_LIST:
+		return "a list of texts";
 	default:
 		return "a text";
 	}
@@ -113,6 +115,34 @@ string_check(const struct schema_key *k, const char *s, json_t **out, struct err
 	return *out == NULL ? -ENOMEM : 0;
 }
 
+/* Words, one at least, each a choice; whether one may stand there twice is not the schema's to say. */
+static int
+list_check(const struct schema_key *k, const json_t *list, json_t **out, struct err *err)
+{
+	struct schema_key each = *k;
+	const json_t *word;
+	int64_t unused;
+	size_t i, n = 0;
+
+	each.type = k->item;
+	while (k->choices[n] != NULL)
+		n++;
+	if (json_array_size(list) == 0)
+		return err_set(err, -EINVAL, "%s is empty", k->name);
+	if (json_array_size(list) > n)
+		return err_set(err, -EINVAL, "%s has %zu elements; there are %zu to choose from", k->name,
+			       json_array_size(list), n);
+	json_array_foreach(list, i, word)
+	{
+		if (!json_is_string(word))
+			return wrong_type(&each, word, err);
+		if (schema_parse(&each, json_string_value(word), &unused, err) < 0)
+			return -EINVAL;
+	}
+	*out = json_deep_copy(list);
+	return *out == NULL ? -ENOMEM : 0;
+}
+
 static int
 value_check(const struct schema_key *k, const json_t *v, json_t **out, struct err *err)
 {
@@ -129,6 +159,8 @@ value_check(const struct schema_key *k, const json_t *v, json_t **out, struct er
 	case SCHEMA_STRING:
 	case SCHEMA_MAC:
 		return json_is_string(v) ? string_check(k, json_string_value(v), out, err) : wrong_type(k, v, err);
+	case SCHEMA_LIST:
+		return json_is_array(v) && k->item == SCHEMA_ENUM ? list_check(k, v, out, err) : wrong_type(k, v, err);
 	default:
 		return err_set(err, -EINVAL, "%s cannot be given by RPC", k->name);
 	}

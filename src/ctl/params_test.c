@@ -15,6 +15,8 @@ struct row {
 	const char *noun, *verb, *in, *want, *msg, *hint, *path;
 };
 
+#define TYPES "valid: ipv4, tcp-ipv4, udp-ipv4, ipv6, tcp-ipv6, udp-ipv6, ipv6-ex, tcp-ipv6-ex, udp-ipv6-ex"
+
 static const struct row rows[] = {
 	{ "port", "list", NULL, "{}" },
 	{ "port", "list", "{}", "{}" },
@@ -63,6 +65,21 @@ static const struct row rows[] = {
 	  "did you mean 'vmq_weight'?", "vmq-weight" },
 	{ "queue", "move", "{\"elsewhere\":1}", NULL, "queue.move has no parameter 'elsewhere'",
 	  "parameters: queue, processor", "elsewhere" },
+	{ "rss", "set", "{\"adapter\":\"w\",\"hash_types\":[\"ipv4\",\"tcp-ipv6\"]}",
+	  "{\"adapter\":\"w\",\"hash_types\":[\"ipv4\",\"tcp-ipv6\"],\"random_key\":false}" },
+	{ "rss", "set", "{\"adapter\":\"w\",\"hash_types\":[\"ipv4\",\"tcp-ipv5\"]}", NULL,
+	  "hash_types cannot be 'tcp-ipv5'", "did you mean 'tcp-ipv4'? " TYPES, "hash_types" },
+	{ "rss", "set", "{\"adapter\":\"w\",\"hash_types\":[\"ipv4,tcp-ipv4\"]}", NULL,
+	  "hash_types cannot be 'ipv4,tcp-ipv4'", TYPES, "hash_types" },
+	{ "rss", "set", "{\"adapter\":\"w\",\"hash_types\":[4]}", NULL, "hash_types takes a text, got a whole number",
+	  "", "hash_types" },
+	{ "rss", "set", "{\"adapter\":\"w\",\"hash_types\":[]}", NULL, "hash_types is empty", "", "hash_types" },
+	{ "rss", "set", "{\"adapter\":\"w\",\"hash_types\":\"ipv4\"}", NULL,
+	  "hash_types takes a list of texts, got a text", "", "hash_types" },
+	{ "rss", "set",
+	  "{\"adapter\":\"w\",\"hash_types\":[\"ipv4\",\"ipv4\",\"ipv4\",\"ipv4\",\"ipv4\",\"ipv4\",\"ipv4\",\"ipv4\","
+	  "\"ipv4\",\"ipv4\"]}",
+	  NULL, "hash_types has 10 elements; there are 9 to choose from", "", "hash_types" },
 	{ "port", "list", "{\"x\":1}", NULL, "port.list has no parameter 'x'", "it takes none", "x" },
 };
 
@@ -150,7 +167,7 @@ static bool
 type_is_checked(enum schema_type t)
 {
 	return t == SCHEMA_BOOL || t == SCHEMA_INT || t == SCHEMA_ENUM || t == SCHEMA_NAME || t == SCHEMA_STRING ||
-	       t == SCHEMA_MAC;
+	       t == SCHEMA_MAC || t == SCHEMA_LIST;
 }
 
 static void
@@ -170,7 +187,9 @@ every_parameter_of_the_schema_can_be_judged(void **state)
 				assert_true(k->min < k->max);
 			if (k->type == SCHEMA_STRING)
 				assert_true(k->max > 0);
-			if (k->type == SCHEMA_ENUM)
+			if (k->type == SCHEMA_LIST)
+				assert_int_equal(k->item, SCHEMA_ENUM);
+			if (k->type == SCHEMA_ENUM || k->type == SCHEMA_LIST)
 				assert_non_null(k->choices);
 			if (k->fallback != NULL)
 				assert_int_equal(schema_parse(k, k->fallback, &number, &err), 0);

@@ -102,7 +102,7 @@ const struct schema_method *schema_method_by_name(const char *name);
 
 /*
  * What text means for key, by its type alone, not its range: *number is set for INT, and for BOOL (on, true, yes: 1; off, false,
- * no: 0); an ENUM's text must be one of its choices. Returns 0, or -EINVAL with err set.
+ * no: 0); an ENUM's text must be one of its choices, that of a LIST of them several with commas between. Returns 0, or -EINVAL with err set.
  */
 int schema_parse(const struct schema_key *key, const char *text, int64_t *number, struct err *err);
 

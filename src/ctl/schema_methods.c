@@ -9,6 +9,7 @@
 
 static const char *const qemu_formats[] = { "qemu", "libvirt", NULL };
 static const char *const profiles[] = { RSS_PROFILE_WORDS, NULL };
+static const char *const hash_types[] = { HASH_TYPE_WORDS, NULL };
 static const char *const schedulings[] = { SCHEDULING_WORDS, NULL };
 static const char *const moderations[] = { MODERATION_WORDS, NULL };
 static const char *const shells[] = { "bash", "zsh", NULL };
@@ -126,8 +127,8 @@ static const struct schema_key rss_set[] = {
 	ADAPTER_NAME,
 	PROCESSOR_KEYS("receive queues"),
 	{ "profile", SCHEMA_ENUM, .choices = profiles, .help = "which processors serve its queues" },
-	{ "hash_types", SCHEMA_STRING, .min = 1, .max = 256,
-	  .help = "which header fields are hashed, with commas between: ipv4,tcp-ipv4" },
+	{ "hash_types", SCHEMA_LIST, SCHEMA_ENUM, .choices = hash_types,
+	  .help = "which header fields are hashed; for the command line with commas between" },
 	{ "key", SCHEMA_STRING, .min = 1, .max = 256, .help = "of the hash: 40 bytes in hexadecimal" },
 	{ "random_key", SCHEMA_BOOL, .fallback = "off", .help = "a new key by chance" },
 	{ "entries", SCHEMA_INT, .min = 1, .max = 512, .help = "length of the indirection table, a power of two" },

@@ -45,6 +45,24 @@ choice_check(const struct schema_key *k, const char *word, struct err *err)
 	return -EINVAL;
 }
 
+/* Words with commas between. *n: how many. */
+static int
+words_check(const struct schema_key *k, const char *text, int64_t *n, struct err *err)
+{
+	char word[64];
+
+	for (*n = 1;; (*n)++) {
+		size_t len = strcspn(text, ",");
+
+		snprintf(word, sizeof(word), "%.*s", (int)len, text);
+		if (choice_check(k, word, err) < 0)
+			return -EINVAL;
+		if (text[len] == '\0')
+			return 0;
+		text += len + 1;
+	}
+}
+
 static int
 bool_from_text(const char *text)
 {
@@ -82,6 +100,8 @@ schema_parse(const struct schema_key *key, const char *text, int64_t *number, st
 		return 0;
 	case SCHEMA_ENUM:
 		return choice_check(key, text, err);
+	case SCHEMA_LIST:
+		return key->item == SCHEMA_ENUM ? words_check(key, text, number, err) : 0;
 	default:
 		return 0;
 	}
