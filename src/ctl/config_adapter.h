@@ -20,7 +20,7 @@ enum config_uplink_kind {
 	UPLINK_TAP,
 	UPLINK_PCI
 };
-/* Hash types, in the order of HASH_* in nic/rxmap.h: entry i is bit i there. */
+/* Hash types, in the order of HASH_* in nic/flowhash.h: entry i is bit i there. */
 enum config_hash_type {
 	HASH_TYPE_IPV4,
 	HASH_TYPE_TCP_IPV4,

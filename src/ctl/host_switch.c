@@ -14,7 +14,8 @@
 static_assert((int)RSS_CLOSEST == PLAN_RSS_CLOSEST && (int)RSS_NUMA_STATIC == PLAN_RSS_NUMA_STATIC &&
 		      (int)RSS_CONSERVATIVE == PLAN_RSS_CONSERVATIVE,
 	      "profiles are passed on by number");
-static_assert(1 << HASH_TYPE_IPV4 == HASH_IPV4 && 1 << HASH_TYPE_UDP_IPV6 == HASH_UDP_IPV6,
+static_assert(1 << HASH_TYPE_IPV4 == HASH_IPV4 && 1 << HASH_TYPE_UDP_IPV6 == HASH_UDP_IPV6 &&
+		      1 << HASH_TYPE_UDP_IPV6_EX == HASH_UDP_IPV6_EX,
 	      "hash types are passed on by bit");
 static_assert(CONFIG_RSS_KEY_LEN == TOEPLITZ_KEY_LEN, "the key is passed on as it is");
 
