@@ -130,7 +130,8 @@ def longest_run(words, source):
 
 def test_every_message_in_troubleshooting_is_one_of_the_programs():
     """More than half of it, between the words in capitals that stand for the reader's own, is one text of the source."""
-    source = re.sub(r'"\s+"', '', ''.join(path.read_text() for path in (ROOT / 'src').rglob('*.c')))
+    files = [*(ROOT / 'src').rglob('*.c'), *(ROOT / 'plan').glob('*.h')]
+    source = re.sub(r'"\s+"', '', ''.join(path.read_text() for path in files))
     messages = re.findall(r'^\| `(.+?)` \|', (ROOT / 'docs/troubleshooting.md').read_text().split('## Messages of', 1)[1], re.M)
     assert len(messages) > 20
     pieces = [max(re.split(r"\W*\b[A-Z]+\b\W*", message), key=len).split() for message in messages]
