@@ -12,8 +12,8 @@
  *  - Pack, when the most that a processor's queues had to do in the last `quiet_ns` fits on earlier processors of their order with
  *    each below `low`: they go there, so that processors are emptied from the last one of the order on.
  *
- * A queue that moved rests for `rest_ns`, and for twice as long each time when it moves again soon after: a load that swings cannot
- * swing queues. A queue above `high` by itself cannot be helped by a move; it is reported, and the others leave its processor.
+ * A queue that moved rests for `rest_ns`, and twice as long, up to eight times, when it moves again soon after. A queue above `high` by
+ * itself cannot be helped by a move; it is reported, and the others leave its processor.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,13 +24,14 @@
 /* docs/balancer.md has what each default is good for, by simulation. */
 struct plan_balance_params {
 	double high; /* percent of a processor, busy and waiting: above it is overloaded. 90 is the figure commonly given for Windows */
-	double low;    /* percent: packing may fill a processor up to here. Our choice: 50 */
+	double low;    /* percent: packing may fill a processor up to here. 50 */
 	double within; /* points: balanced when the fullest and the emptiest processor that may share lie this close. 10 */
 	double gain; /* points that a processor and those that take from it must come closer by all moves from it in a call. 10 */
 	double fill; /* percent: a processor without work is used only when those in use would be fuller. 0: all are used at once */
-	uint64_t rest_ns; /* between two moves of a queue, at least. 1 s */
-	uint64_t
-		quiet_ns; /* without spreading, until queues are packed; and how long a peak is remembered, at least. 5 s */
+	/* Between two moves of a queue, at least. 1 s. */
+	uint64_t rest_ns;
+	/* Without spreading, until queues are packed; and how long a peak is remembered, at least. 5 s. */
+	uint64_t quiet_ns;
 	unsigned samples; /* in a row that must agree before queues leave a processor. 2 */
 };
 
@@ -53,15 +54,16 @@ struct plan_balance_memory {
 };
 
 struct plan_balance_queue {
-	uint64_t allowed; /* bit p: may stand on processor p; 0: pinned where it is */
-	uint8_t order
-		[PLAN_BALANCE_PROCESSORS_MAX]; /* processors of `allowed` in the order in which packing fills them: home first */
+	/* Bit p: may stand on processor p; 0: pinned where it is. */
+	uint64_t allowed;
+	/* The processors of `allowed`, each once, in the order in which packing fills them: home first. */
+	uint8_t order[PLAN_BALANCE_PROCESSORS_MAX];
 	uint8_t n_order;
 	uint8_t processor; /* where it stands; in and out */
 	double demand;     /* percent of a processor that it used since the last sample */
 	double backlog;    /* frames waiting, as a share of what its ring holds, 0 to 1 */
 	double waiting;    /* percent of a processor for a period: what those frames will take; 0 when not known */
-	double lost; /* frames for it that found no room, as a share of all for it since the last sample, 0 to 1 */
+	double lost; /* frames for it that found no room, as a share of all that came since the last sample, 0 to 1 */
 	struct plan_balance_memory memory;
 	struct {
 		double want;

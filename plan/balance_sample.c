@@ -34,11 +34,11 @@ remember(struct plan_balance_queue *q, double demand, bool new_window)
 	q->scratch.want = demand;
 }
 
-/* Whether processor p counts as full in this sample. */
+/* Whether processor p has no time left, as far as a sample can tell: only then a ring waits for want of it. */
 static bool
 is_full(const struct balance_call *c, unsigned p)
 {
-	return c->processors[p].load > c->params->high;
+	return c->processors[p].load > (c->params->high + 100) / 2;
 }
 
 /* Reads queue i's sample into the sums of its processor. */
