@@ -1,22 +1,15 @@
 /*
  * vring_moderation_test.c - interrupts of a guest's rings, at once or held back: none is lost, whatever happens meanwhile.
- * ThreadSanitizer judges it, too.
  */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <poll.h>
-#include <pthread.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "base/clock.h"
-#include "base/qsbr.h"
-#include "guest/interrupt.h"
 #include "guest/test_rings.h"
 #include "pkt/admit.h"
 #include "pkt/build.h"
@@ -26,7 +19,6 @@
 #define SLOW_HZ \
 	4000000000000000ull /* a gap of a us is 4 * 10^9 cycles then, a second or more: nothing comes due by itself */
 #define BUFFER 100
-#define LOST_MS 10000 /* no timer makes up for a lost interrupt; more than a thread may be off its CPU */
 
 static const struct vring_features flags = { .header_len = 12 };
 static const struct vring_features events = { .header_len = 12, .event_idx = true };
@@ -372,161 +364,6 @@ another_mode_is_in_force_with_the_next_frame(void **state)
 	each(another_mode, MODERATION_HIGH);
 }
 
-/* ---- lanes that deliver, and a driver that sleeps until it is interrupted ---- */
-
-#define LANES 2
-#define FRAMES 30000 /* each lane delivers */
-#define BUFFERS 64
-
-struct sender {
-	struct lane lane;
-	pthread_t thread;
-	uint64_t taken;
-};
-
-static struct sender senders[LANES];
-
-/* As a worker: a burst, what is due; when there was no room, until something is due; at times it is away for long. */
-static void *
-run_sender(void *arg)
-{
-	struct sender *s = arg;
-	uint8_t verdict[PKT_BURST];
-	struct pkt *pkts[PKT_BURST];
-	int tags[PKT_BURST];
-
-	qsbr_online(s->lane.reader);
-	for (unsigned i = 0; i < PKT_BURST; i++) {
-		pkts[i] = &frame;
-		tags[i] = PKT_TAG_NONE;
-	}
-	for (uint64_t round = 0; s->taken < FRAMES; round++) {
-		unsigned n = (unsigned)RTE_MIN(1 + round % 7, FRAMES - s->taken), k = 0;
-
-		rings.sink.ops->put(&rings.sink, &s->lane, pkts, tags, n, verdict);
-		for (unsigned i = 0; i < n; i++)
-			k += verdict[i] == SINK_TAKEN;
-		s->taken += k;
-		holds_run(&s->lane, clock_cycles());
-		qsbr_quiescent(s->lane.reader);
-		if (k == 0)
-			lane_nap(&s->lane, RTE_MIN(holds_next(&s->lane), clock_cycles() + clock_us_to_cycles(50)), 0);
-		if (round % 1024 == 0)
-			lane_pause(&s->lane, 300 * NSEC_PER_US);
-	}
-	holds_close(&s->lane);
-	qsbr_offline(s->lane.reader);
-	interrupt_thread_fini();
-	return NULL;
-}
-
-static void
-start_senders(void)
-{
-	for (unsigned i = 0; i < LANES; i++) {
-		senders[i].taken = 0;
-		assert_int_equal(lane_init(&senders[i].lane, i + 1), 0);
-		holds_open(&senders[i].lane, rte_get_tsc_hz());
-		assert_int_equal(pthread_create(&senders[i].thread, NULL, run_sender, &senders[i]), 0);
-	}
-}
-
-static uint64_t
-join_senders(void)
-{
-	uint64_t taken = 0;
-
-	for (unsigned i = 0; i < LANES; i++) {
-		pthread_join(senders[i].thread, NULL);
-		taken += senders[i].taken;
-		lane_fini(&senders[i].lane);
-	}
-	return taken;
-}
-
-/* Takes all there is and posts it again. Returns how many frames. */
-static uint64_t
-receive(void)
-{
-	struct vuser_done done[BUFFERS];
-	int n = vuser_take(&rings_rx, done, BUFFERS);
-
-	assert_true(n >= 0);
-	for (int i = 0; i < n; i++)
-		assert_int_equal(vuser_put(&rings_rx, &done[i].token, 1, BUFFER, VUSER_DESC_WRITE), 1);
-	vuser_publish(&rings_rx);
-	return (uint64_t)n;
-}
-
-/* Asks, looks once more, sleeps. Without an interrupt it stays asleep, and the ring full. */
-static void
-sleep_until_interrupted(void)
-{
-	struct pollfd fd = { .fd = rings_rx.call_fd, .events = POLLIN };
-
-	if (vuser_calls_on(&rings_rx))
-		return;
-	assert_int_equal(poll(&fd, 1, LOST_MS), 1);
-	vuser_called(&rings_rx);
-}
-
-static void
-restart_ring(const struct vring_features *f, unsigned times)
-{
-	const struct spread *spread = atomic_exchange(&rings.spread, NULL);
-
-	qsbr_synchronize();
-	vring_settle(&rings.rx[0]);
-	qsbr_synchronize();
-	vring_stop(&rings.rx[0]);
-	assert_false(hold_is_on(&rings.rx[0].hold));
-	moderation_set(&rings.rx[0].moderation, (enum moderation_mode)(times % MODERATION_MODES));
-	assert_int_equal(rings_run(&rings.rx[0], &rings_rx, f, -1), 0);
-	atomic_store(&rings.spread, spread);
-}
-
-/* Until all was received. */
-static void
-run_driver(const struct vring_features *f, unsigned restart_every)
-{
-	uint64_t received = 0;
-
-	for (unsigned i = 1; received < (uint64_t)LANES * FRAMES; i++) {
-		sleep_until_interrupted();
-		received += receive();
-		if (restart_every > 0 && i % restart_every == 0)
-			restart_ring(f, i);
-	}
-	assert_int_equal(join_senders(), received);
-}
-
-static void
-deliver(const struct vring_features *f, enum moderation_mode mode, unsigned restart_every)
-{
-	open_both(f, rte_get_tsc_hz(), mode);
-	rings_post(BUFFERS, BUFFER);
-	vuser_calls_on(&rings_rx);
-	start_senders();
-	run_driver(f, restart_every);
-	close_both();
-}
-
-static void
-a_driver_that_sleeps_is_told_of_every_frame(void **state)
-{
-	for (int mode = 0; mode < MODERATION_MODES; mode++) {
-		deliver(&flags, (enum moderation_mode)mode, 0);
-		deliver(&events, (enum moderation_mode)mode, 0);
-	}
-}
-
-static void
-a_driver_that_sleeps_is_told_also_when_its_ring_stops_and_starts(void **state)
-{
-	deliver(&flags, MODERATION_ADAPTIVE, 7);
-	deliver(&events, MODERATION_ADAPTIVE, 7);
-}
-
 int
 main(void)
 {
@@ -541,8 +378,6 @@ main(void)
 		cmocka_unit_test(a_ring_that_stops_has_told_of_all),
 		cmocka_unit_test(it_is_sent_by_the_descriptor_that_there_is_then),
 		cmocka_unit_test(another_mode_is_in_force_with_the_next_frame),
-		cmocka_unit_test(a_driver_that_sleeps_is_told_of_every_frame),
-		cmocka_unit_test(a_driver_that_sleeps_is_told_also_when_its_ring_stops_and_starts),
 	};
 
 	return cmocka_run_group_tests(tests, rings_group_start, rings_group_end);
