@@ -55,7 +55,7 @@ struct queue {
 	/* The balancer's. */
 	uint64_t seen_cycles, seen_packets, seen_overflowed; /* in sample number seen_in; 0: none */
 	uint64_t seen_in;
-	uint64_t filled_ns; /* CLOCK_MONOTONIC: when it last had about that much */
+	uint64_t filled_ns; /* CLOCK_MONOTONIC: when it last had nearly more than a processor can do */
 	double mean_percent; /* of a processor, over the last samples; of all that move together, with the first of them */
 };
 
