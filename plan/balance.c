@@ -48,10 +48,13 @@ next_source(const struct balance_call *c, uint64_t from, const unsigned *next)
 {
 	unsigned best = ALL;
 
-	for (unsigned p = 0; p < c->n_processors; p++)
-		if ((from & bit(p)) && next[p] != NIL &&
+	for (; from != 0; from &= from - 1) {
+		unsigned p = (unsigned)__builtin_ctzll(from);
+
+		if (next[p] != NIL &&
 		    (best == ALL || c->queues[next[p]].scratch.want > c->queues[next[best]].scratch.want))
 			best = p;
+	}
 	return best;
 }
 

@@ -74,7 +74,9 @@ rest_of(const struct balance_call *c, const struct plan_balance_queue *q)
 bool
 balance_has_rested(const struct balance_call *c, const struct plan_balance_queue *q)
 {
-	return q->memory.moved_ns == 0 || c->now_ns - q->memory.moved_ns >= rest_of(c, q);
+	/* By hand it may have moved after the sample. */
+	return q->memory.moved_ns == 0 ||
+	       (c->now_ns >= q->memory.moved_ns && c->now_ns - q->memory.moved_ns >= rest_of(c, q));
 }
 
 bool

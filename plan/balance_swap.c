@@ -125,8 +125,10 @@ balance_swap(struct balance_call *c, uint64_t givers, enum plan_balance_why why)
 {
 	/* Two moves for each processor are what it takes at most, in practice; a bound in any case. */
 	for (size_t left = 4 * c->n_processors; left > 0 && givers != 0; left--) {
-		unsigned p = balance_fullest(c, givers);
+		unsigned p = balance_fullest(c, givers), least = emptiest(c, 0);
 
+		if (least == ALL || c->load[p] - c->load[least] <= c->params->within)
+			return;
 		if (!swap_off(c, p, why))
 			givers &= ~bit(p);
 	}

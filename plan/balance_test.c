@@ -252,6 +252,19 @@ a_queue_rests_for_a_second_after_a_move(void **state)
 }
 
 static void
+what_was_moved_by_hand_since_the_sample_rests_too(void **state)
+{
+	unsigned q;
+
+	world_begin(&w, 2);
+	q = world_queue(&w, 0, 50);
+	w.other[0] = 50;
+	w.queues[q].memory.moved_ns = w.now_ns + 50 * MS;
+	assert_int_equal(world_run(&w, 1040 * MS), 0);
+	assert_int_equal(two_samples(), 1);
+}
+
+static void
 who_moves_soon_after_a_rest_rests_longer_up_to_eight_seconds(void **state)
 {
 	uint64_t moved, rest[5];
@@ -494,6 +507,7 @@ main(void)
 		cmocka_unit_test(a_full_ring_on_a_full_processor_wants_more_than_it_gets),
 		cmocka_unit_test(a_processor_that_works_off_what_waited_is_not_overloaded),
 		cmocka_unit_test(a_queue_rests_for_a_second_after_a_move),
+		cmocka_unit_test(what_was_moved_by_hand_since_the_sample_rests_too),
 		cmocka_unit_test(who_moves_soon_after_a_rest_rests_longer_up_to_eight_seconds),
 		cmocka_unit_test(who_stood_long_rests_once_again),
 		cmocka_unit_test(queues_leave_a_processor_that_was_taken_away_at_once),
