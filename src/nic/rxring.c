@@ -24,6 +24,27 @@ view(struct pkt *pkt, struct iovec *seg, struct rte_mbuf *m)
 	pkt->n_segs = n;
 }
 
+void
+rxring_show(struct burst *b, struct rte_mbuf **mbufs, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (i + 2 < n)
+			rte_prefetch0(rte_pktmbuf_mtod(mbufs[i + 2], void *));
+		view(&b->pkt[i], &b->seg[i * BURST_SEGS], mbufs[i]);
+	}
+	b->n = n;
+}
+
+void
+rxring_free_shown(struct burst *b)
+{
+	struct rte_mbuf *mbufs[PKT_BURST];
+
+	for (unsigned i = 0; i < b->n; i++)
+		mbufs[i] = b->pkt[i].cookie;
+	rte_pktmbuf_free_bulk(mbufs, b->n);
+}
+
 /*
  * How many frames the consumer may take. The ring's tail is read before the limit: who sees a frame beyond a fence sees the
  * limit there, too. Partner: rxring_fence, whose store comes before the release of the tail in rxring_add. rte_ring_count would do but for
@@ -46,7 +67,6 @@ static unsigned
 rxring_take(struct source *s, struct lane *lane)
 {
 	struct rxring *r = (struct rxring *)s;
-	struct burst *b = &lane->burst;
 	struct rte_mbuf *mbufs[PKT_BURST];
 	unsigned n = takeable(r), left;
 
@@ -54,12 +74,7 @@ rxring_take(struct source *s, struct lane *lane)
 		return 0;
 	n = rte_ring_sc_dequeue_burst(r->ring, (void **)mbufs, RTE_MIN(n, (unsigned)PKT_BURST), &left);
 	s->waiting = n + left;
-	for (unsigned i = 0; i < n; i++) {
-		if (i + 2 < n)
-			rte_prefetch0(rte_pktmbuf_mtod(mbufs[i + 2], void *));
-		view(&b->pkt[i], &b->seg[i * BURST_SEGS], mbufs[i]);
-	}
-	b->n = n;
+	rxring_show(&lane->burst, mbufs, n);
 	return n;
 }
 
@@ -67,15 +82,11 @@ static void
 rxring_give(struct source *s, struct lane *lane)
 {
 	struct rxring *r = (struct rxring *)s;
-	struct burst *b = &lane->burst;
-	struct rte_mbuf *mbufs[PKT_BURST];
+	unsigned n = lane->burst.n;
 
-	for (unsigned i = 0; i < b->n; i++)
-		mbufs[i] = b->pkt[i].cookie;
-	rte_pktmbuf_free_bulk(mbufs, b->n);
+	rxring_free_shown(&lane->burst);
 	/* Release: control that sees the position knows that the frames before it were delivered. */
-	atomic_store_explicit(&r->done, atomic_load_explicit(&r->done, memory_order_relaxed) + b->n,
-			      memory_order_release);
+	atomic_store_explicit(&r->done, atomic_load_explicit(&r->done, memory_order_relaxed) + n, memory_order_release);
 }
 
 static bool

@@ -52,6 +52,13 @@ void rxring_kick(struct rxring *r);
 unsigned rxring_put(struct rxring *r, struct rte_mbuf **mbufs, unsigned n);
 
 /*
+ * Frames of an uplink as packets: fills lane->burst's b with views of mbufs[0..n), n <= PKT_BURST; and frees those that it shows. The
+ * worker whose burst it is.
+ */
+void rxring_show(struct burst *b, struct rte_mbuf **mbufs, unsigned n);
+void rxring_free_shown(struct burst *b);
+
+/*
  * Notes where r's producer is, and, `limited`, lets the consumer go no further than there until rxring_lift. Front end; or control while
  * no front end can put a frame in.
  */

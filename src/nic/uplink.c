@@ -22,10 +22,10 @@
 #include "base/qsbr.h"
 #include "nic/packet_socket.h"
 #include "nic/processor.h"
+#include "nic/uplink_queues.h"
 #include "nic/uplink_tx.h"
 #include "nic/uplink_xdp.h"
 
-#define UPLINK_DESC 1024 /* descriptors each way; AF_XDP's fill and completion rings are as long. Our choice */
 /*
  * Buffers: those that the AF_XDP driver keeps in the kernel's fill ring (ETH_AF_XDP_DFLT_NUM_DESCS) and in the transmit
  * ring, what lanes have in their caches, what receive rings may hold, and some to build frames in. Without a bound for
@@ -39,6 +39,8 @@
 #define UPLINK_BUFS_CACHED (16 * UPLINK_BUF_CACHE * 3 / 2)
 static_assert(UPLINK_BUFS_FILL + UPLINK_DESC + UPLINK_BUFS_CACHED + UPLINK_BUFS_IN_RINGS < UPLINK_BUFS,
 	      "no frame would come in");
+/* A NIC's own queues have no rings behind them. */
+static_assert(HWQUEUE_DESC + UPLINK_DESC + UPLINK_BUFS_CACHED < UPLINK_BUFS, "no frame would come in");
 #define UPLINK_BUF_ROOM (RTE_PKTMBUF_HEADROOM + 2048)
 #define UPLINK_FRAME_MAX 2048 /* one buffer, one frame: AF_XDP has no more */
 
@@ -129,8 +131,8 @@ new_descriptors(bool (*is)(int fd), const struct fd_set_of *before, int *fds, un
 	return n;
 }
 
-static bool
-is_interface(const struct uplink *u)
+bool
+uplink_is_interface(const struct uplink *u)
 {
 	return u->type == UPLINK_TYPE_AF_XDP || u->type == UPLINK_TYPE_AF_PACKET;
 }
@@ -226,7 +228,7 @@ mtu_now(const struct uplink *u, uint16_t port)
 	uint16_t mtu = 0;
 	struct ifreq request;
 
-	if (is_interface(u))
+	if (uplink_is_interface(u))
 		return ask_interface(u, SIOCGIFMTU, &request) ? (unsigned)request.ifr_mtu : RTE_ETHER_MTU;
 	return rte_eth_dev_get_mtu(port, &mtu) == 0 && mtu != 0 ? mtu : RTE_ETHER_MTU;
 }
@@ -241,34 +243,28 @@ hint_privileges(struct err *err)
 static int
 start_device(struct uplink *u, uint16_t port, unsigned mtu, struct err *err)
 {
-	struct rte_eth_conf conf = { 0 };
-	unsigned most = mtu_max(u), own;
+	unsigned most = mtu_max(u), n = hwqueue_can(port, &u->rss) ? u->rss.queues : 1, own;
 	int ret;
 
-	if (is_interface(u) && mtu > most) {
+	if (uplink_is_interface(u) && mtu > most) {
 		ret = err_set(err, -EINVAL, "adapter '%s': an MTU of %u is too much for %s", u->name, mtu, u->arg);
 		err_hint(err, "an uplink of this kind carries up to %u bytes", most);
 		return ret;
 	}
-	ret = rte_eth_dev_configure(port, 1, 1, &conf);
-	if (ret == 0)
-		ret = rte_eth_rx_queue_setup(port, 0, UPLINK_DESC, rte_eth_dev_socket_id(port), NULL, u->pool);
-	if (ret == 0)
-		ret = rte_eth_tx_queue_setup(port, 0, UPLINK_DESC, rte_eth_dev_socket_id(port), NULL);
-	if (ret == 0 && mtu != 0 && (ret = rte_eth_dev_set_mtu(port, (uint16_t)mtu)) == -ENOTSUP)
-		ret = 0;
-	if (ret == 0)
-		ret = rte_eth_dev_start(port);
+	ret = uplink_start_queues(u, port, n, mtu);
+	if (ret != 0 && n > 1)
+		ret = uplink_start_queues(u, port, n = 1, mtu);
 	if (ret != 0) {
 		err_set(err, ret < 0 ? ret : -EIO, "adapter '%s': cannot start uplink %s", u->name, u->arg);
-		if (is_interface(u))
+		if (uplink_is_interface(u))
 			hint_privileges(err);
 		return ret < 0 ? ret : -EIO;
 	}
+	u->rx_queues = n;
 	/* VMs have addresses of their own. A driver that cannot is one that takes every frame anyway (pcap, null). */
 	rte_eth_promiscuous_enable(port);
 	own = mtu_now(u, port);
-	if (own > most && is_interface(u))
+	if (own > most && uplink_is_interface(u))
 		log_warn("uplink loses longer frames than its buffers adapter=%s interface=%s mtu=%u most=%u", u->name,
 			 u->arg, own, most);
 	own = own < most ? own : most;
@@ -333,9 +329,9 @@ make_device(struct uplink *u, uint16_t *port, struct err *err)
 		return 0;
 	ret = err_set(err, ret < 0 ? ret : -EIO, "adapter '%s': cannot open uplink %s: %s", u->name, u->arg,
 		      strerror(ret < 0 ? -ret : EIO));
-	if (is_interface(u) && ret != -EPERM)
+	if (uplink_is_interface(u) && ret != -EPERM)
 		err_hint(err, "is '%s' an interface of this network namespace (ip link)?", u->arg);
-	else if (is_interface(u))
+	else if (uplink_is_interface(u))
 		hint_privileges(err);
 	return ret;
 }
@@ -382,7 +378,7 @@ remember(struct uplink *u, unsigned mtu)
 static void
 give_back(struct uplink *u, uint16_t port)
 {
-	if (!is_interface(u) || uplink_is_replaced(u))
+	if (!uplink_is_interface(u) || uplink_is_replaced(u))
 		return;
 	if (!u->was_promiscuous)
 		rte_eth_promiscuous_disable(port);
@@ -402,8 +398,8 @@ open_device(struct uplink *u, unsigned mtu, struct err *err)
 
 	descriptors(is_packet_socket, &before);
 	descriptors(is_bpf_map, &maps_before);
-	u->ifindex = is_interface(u) ? if_nametoindex(u->arg) : 0;
-	if (is_interface(u))
+	u->ifindex = uplink_is_interface(u) ? if_nametoindex(u->arg) : 0;
+	if (uplink_is_interface(u))
 		remember(u, mtu);
 	ret = make_device(u, &port, err);
 	if (ret < 0)
@@ -485,6 +481,25 @@ uplink_close(struct uplink *u)
 	release(u);
 }
 
+int
+uplink_configure_again(struct uplink *u, unsigned mtu, struct err *err)
+{
+	int port = uplink_port(u), ret;
+
+	if (port == UPLINK_ABSENT)
+		return err_set(err, -ENODEV, "adapter '%s': uplink %s is absent", u->name, u->arg);
+	uplink_detach(u);
+	ret = rte_eth_dev_stop((uint16_t)port);
+	if (ret == 0)
+		ret = start_device(u, (uint16_t)port, mtu, err);
+	else
+		err_set(err, ret < 0 ? ret : -EIO, "adapter '%s': cannot stop uplink %s", u->name, u->arg);
+	if (ret != 0)
+		return err->code;
+	atomic_store_explicit(&u->port, port, memory_order_release);
+	return 0;
+}
+
 /* ---- media that are no ethdev ---- */
 
 static uplink_medium_open open_medium[UPLINK_TYPE_MEMIF + 1];
@@ -521,13 +536,13 @@ uplink_open_medium(struct uplink *u, unsigned mtu, struct uplink_medium_options 
 bool
 uplink_exists(const struct uplink *u)
 {
-	return !is_interface(u) || if_nametoindex(u->arg) != 0;
+	return !uplink_is_interface(u) || if_nametoindex(u->arg) != 0;
 }
 
 bool
 uplink_is_replaced(const struct uplink *u)
 {
-	return is_interface(u) && if_nametoindex(u->arg) != u->ifindex;
+	return uplink_is_interface(u) && if_nametoindex(u->arg) != u->ifindex;
 }
 
 bool
@@ -541,7 +556,7 @@ uplink_has_link(const struct uplink *u)
 		return u->medium->ops->has_link(u->medium);
 	if (port == UPLINK_ABSENT)
 		return false;
-	if (!is_interface(u))
+	if (!uplink_is_interface(u))
 		return rte_eth_link_get_nowait((uint16_t)port, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 	/* IFF_RUNNING is carrier for kernel interfaces, netdevice(7). */
 	return ask_interface(u, SIOCGIFFLAGS, &request) && (request.ifr_flags & IFF_RUNNING);

@@ -22,6 +22,7 @@
 
 #include "base/err.h"
 #include "base/spin.h"
+#include "nic/hwqueue.h"
 #include "nic/sink.h"
 
 #define UPLINK_FDS_MAX 16
@@ -77,9 +78,11 @@ struct uplink {
 	unsigned n_fds;
 	int maps[UPLINK_FDS_MAX]; /* the driver's BPF maps */
 	unsigned n_maps;
-	unsigned generation; /* which of all opens of the process made device and pool */
-	int claim;           /* on the interface's XDP hook; -1: none */
-	unsigned ifindex;    /* of the interface that is open; 0: none */
+	struct hwqueue_rule rss; /* what is asked of a NIC that hashes; before uplink_open */
+	unsigned rx_queues;      /* receive queues of the present port: 1, or rss.queues when it was configured */
+	unsigned generation;     /* which of all opens of the process made device and pool */
+	int claim;               /* on the interface's XDP hook; -1: none */
+	unsigned ifindex;        /* of the interface that is open; 0: none */
 	/* The interface's own before it was opened; given back when it is closed. */
 	bool was_promiscuous;
 	bool was_joining; /* generic receive offload */
@@ -110,14 +113,24 @@ uplink_sink(struct uplink *u)
 void uplink_init(struct uplink *u, const char *name, enum uplink_type type, const char *arg);
 
 /*
- * Makes and starts the device, one receive and one transmit queue, promiscuous. mtu: 0 for the interface's own.
- * Returns 0, or -errno with nothing left behind and err set. Control.
+ * Makes and starts the device, promiscuous, with one transmit queue, and one receive queue, or as many as u->rss asks for where it can
+ * do all of that; its table leads to the first one, until it is told. mtu: 0 for the interface's own. Returns 0, or -errno with nothing left behind and err set. Control.
  */
 int uplink_open(struct uplink *u, unsigned mtu, struct err *err);
+
+/*
+ * The same with a device that is open: stops it and starts it as u->rss asks now. The wire loses what comes in meanwhile; buffers stay
+ * valid. Its receive queues but the first have no reader. Returns 0; or -errno with err, and it runs with one receive queue, or is absent
+ * if it would not do even that. Control.
+ */
+int uplink_configure_again(struct uplink *u, unsigned mtu, struct err *err);
 
 /* Takes it from the lanes, waits for them, closes it. The caller has drained the rings that hold its frames (uplink_detach first). Control. */
 void uplink_detach(struct uplink *u);
 void uplink_close(struct uplink *u);
+
+/* Whether a kernel interface is behind it. Control. */
+bool uplink_is_interface(const struct uplink *u);
 
 /* Whether the interface behind it still exists (kernel interfaces; the others always do), and whether it has carrier. Control. */
 bool uplink_exists(const struct uplink *u);
