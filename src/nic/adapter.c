@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/qsbr.h"
 #include "keep/keep.h"
+#include "nic/hwrss.h"
 #include "nic/replan.h"
 #include "nic/vmq.h"
 
@@ -163,6 +164,7 @@ open_uplink(struct adapter *a, struct err *err)
 {
 	struct uplink_medium_options options = { .queue = a->queue[0], .vport = &a->wire, .ingress = a->ingress };
 
+	hwrss_ask(a);
 	return uplink_is_medium(&a->uplink) ? uplink_open_medium(&a->uplink, a->mtu, &options, err)
 					    : uplink_open(&a->uplink, a->mtu, err);
 }
@@ -264,6 +266,7 @@ void
 adapter_stop(struct adapter *a)
 {
 	a->stopped = true;
+	hwrss_leave(a);
 	rxplan_free(frontend_set_plan(&a->frontend, NULL));
 	drain(a);
 	for (unsigned i = 0; i < a->n_queues; i++)
@@ -275,8 +278,10 @@ find_again(struct adapter *a)
 {
 	struct err err;
 
-	if (keep_link_up(a->uplink.arg, &err) == 0 && uplink_open(&a->uplink, a->mtu, &err) == 0) {
+	if ((!uplink_is_interface(&a->uplink) || keep_link_up(a->uplink.arg, &err) == 0) &&
+	    uplink_open(&a->uplink, a->mtu, &err) == 0) {
 		frontend_refresh(&a->frontend);
+		hwrss_carry_out(a, a->n_queues);
 		log_info("uplink came back adapter=%s interface=%s", a->name, a->uplink.arg);
 	} else if (!a->told) {
 		log_warn("uplink is there but cannot be opened adapter=%s reason=\"%s\"", a->name, err.msg);
@@ -315,6 +320,7 @@ adapter_tend(struct adapter *a)
 			return;
 		}
 		uplink_detach(&a->uplink);
+		hwrss_leave(a);
 		a->leaving = true;
 		log_warn("uplink went away adapter=%s interface=%s", a->name, a->uplink.arg);
 	}

@@ -83,7 +83,8 @@ struct adapter {
 	struct queue *queue[ADAPTER_RX_QUEUES_MAX]; /* of the default vport; [0] is the default queue */
 	struct rxring *ring[ADAPTER_RX_QUEUES_MAX];
 	unsigned n_queues;
-	void *ingress; /* struct port that its frames enter */
+	struct hwrss hw; /* the NIC's part */
+	void *ingress;   /* struct port that its frames enter */
 	struct adapter_member *members[ADAPTER_MEMBERS_MAX];
 	unsigned n_members;
 	uint64_t arrivals;

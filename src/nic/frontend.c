@@ -109,7 +109,8 @@ frontend_poll(struct frontend *fe, const struct lane *lane)
 	uint16_t slot[BURST];
 	unsigned n;
 
-	if (port == UPLINK_ABSENT || plan == NULL || !rxplan_is_ready(plan))
+	if (port == UPLINK_ABSENT || plan == NULL || !rxplan_is_ready(plan) ||
+	    atomic_load_explicit(&fe->idle, memory_order_relaxed))
 		return 0;
 	n = rte_eth_rx_burst((uint16_t)port, 0, mbufs, BURST);
 	if (n == 0)
@@ -354,7 +355,8 @@ frontend_refresh(struct frontend *fe)
 bool
 frontend_is_blind(const struct frontend *fe)
 {
-	return uplink_port(fe->uplink) != UPLINK_ABSENT && fe->uplink->n_fds == 0;
+	return uplink_port(fe->uplink) != UPLINK_ABSENT && fe->uplink->n_fds == 0 &&
+	       !atomic_load_explicit((_Atomic bool *)(uintptr_t)&fe->idle, memory_order_relaxed);
 }
 
 bool

@@ -4,7 +4,7 @@
  * frontend.h - what a NIC's silicon does, for an uplink with one hardware queue: filter, hash, put on the queue's ring.
  *
  * A thread of its own, never capped, shown apart from the processors; on a host with one processor that worker
- * polls it inline instead. With a multi-queue NIC it is not needed.
+ * polls it inline instead. It idles where the NIC hashes by itself (hwrss.h).
  */
 #include <pthread.h>
 
@@ -28,6 +28,8 @@ struct frontend {
 	_Atomic bool stop;
 	_Atomic bool
 		doubts_checksums; /* the uplink's word on them is not passed on: receivers look. Written by: control */
+
+	_Atomic bool idle; /* it takes nothing: the uplink's queues have other readers. Written by: control */
 
 	struct {
 		uint64_t at_ns, cpu_ns;

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "nic/hwrss.h"
 #include "nic/vmq.h"
 
 /* ---- rings ---- */
@@ -275,6 +276,8 @@ carry_out(struct adapter *a, const struct vmq_outcome *shall)
 		trim(a);
 	} else {
 		publish(a, plan);
+		if (sorts)
+			hwrss_carry_out(a, shall->n_queues);
 		settle(a, shall);
 	}
 	free(moves);
