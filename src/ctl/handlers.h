@@ -58,6 +58,8 @@ int rss_list(void *ctx, const json_t *params, json_t **result, struct err *err);
 int rss_show(void *ctx, const json_t *params, json_t **result, struct err *err);
 int offload_list(void *ctx, const json_t *params, json_t **result, struct err *err);
 int offload_show(void *ctx, const json_t *params, json_t **result, struct err *err);
+/* Who hashes: "hardware" while the NIC does; a may be NULL. */
+const char *rss_backing(const struct adapter *a);
 
 /* ---- show_vrss.c ---- */
 int vrss_list(void *ctx, const json_t *params, json_t **result, struct err *err);

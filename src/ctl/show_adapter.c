@@ -92,7 +92,7 @@ adapter_row(const struct config_adapter *is, const struct host_switch *hs)
 		vport_sum(&a->wire, &books);
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:i, s:o, s:s?, s:i, s:i, s:I, s:I, s:I, s:I, s:I}", "name",
 			 is->name, "uplink", config_uplink_codec.format(is, uplink, sizeof(uplink)), "mode",
-			 mode_names[is->mode], "backing", "software", "state",
+			 mode_names[is->mode], "backing", rss_backing(a), "state",
 			 a != NULL && uplink_has_link(&a->uplink) ? "up" : "down", "speed_mbps", speed_of(is, a), "mtu",
 			 a != NULL ? (int)atomic_load(&a->uplink.mtu) : (int)is->mtu, "mac", own_mac(a), "switch",
 			 hs != NULL ? hs->is.name : NULL, "queues", is->mode != ADAPTER_NONE ? (int)is->queues : 0,

@@ -136,12 +136,18 @@ indirection_of(const struct subject *s)
 	return list;
 }
 
+const char *
+rss_backing(const struct adapter *a)
+{
+	return a != NULL && a->hw.n > 0 ? "hardware" : "software";
+}
+
 static json_t *
 hash_of(const struct subject *s)
 {
 	char key[2 * CONFIG_RSS_KEY_LEN + 1];
 
-	return json_pack("{s:s, s:s, s:o}", "backing", "software", "key",
+	return json_pack("{s:s, s:s, s:o}", "backing", rss_backing(s->a), "key",
 			 config_key_codec.format(s->is->rss.key, key, sizeof(key)), "hash_types",
 			 hash_types_of(&s->is->rss));
 }
