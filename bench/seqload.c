@@ -40,6 +40,8 @@
 #define GAPS_MAX 1000000 /* 16 MB; more are counted, not kept */
 #define STALL_MS 200
 #define DRAIN_MS 300
+#define GREETINGS 20 /* tried at most, of GREETING_MS each */
+#define GREETING_MS 50
 #define WAIT_NS 20000 /* of a sender whose window is full: far less than a window takes to arrive */
 #define NS_PER_S 1000000000ull
 #define NS_PER_MS 1000000ull
@@ -55,6 +57,7 @@ struct load {
 	int sender, receiver;
 
 	_Atomic uint64_t arrived; /* one more than the highest number that came; written by: receiver */
+	_Atomic bool greeted;     /* a packet without a number came; written by: receiver */
 	_Atomic bool done;        /* the sender has sent its last, and what was under way had time */
 
 	struct seqcheck check; /* written by: receiver */
@@ -138,8 +141,10 @@ receive(void *arg)
 		}
 		n = recvmmsg(l->receiver, m, BATCH, MSG_WAITFORONE, NULL);
 		for (int i = 0; i < n; i++) {
-			if (m[i].msg_len < sizeof(number[i]))
+			if (m[i].msg_len < sizeof(number[i])) {
+				atomic_store(&l->greeted, true);
 				continue;
+			}
 			seqcheck_see(&l->check, number[i]);
 			take_time(l, stamp_of(&m[i].msg_hdr));
 		}
@@ -219,6 +224,24 @@ open_sockets(struct load *l)
 		bench_fail("cannot set up the sending socket", errno);
 }
 
+/*
+ * Sends packets without a number until one has come. Until the kernel knows where an address lives it keeps what is sent to it, and gives
+ * that to the wire beside what the sender sends next: the first packets of a stream would overtake each other before any switch sees them.
+ */
+static void
+greet(struct load *l)
+{
+	for (int i = 0; i < GREETINGS && !stopped; i++) {
+		if (send(l->sender, "", 1, 0) < 0)
+			l->send_errors++;
+		for (int ms = 0; ms < GREETING_MS; ms++) {
+			if (atomic_load(&l->greeted))
+				return;
+			pause_ns(NS_PER_MS);
+		}
+	}
+}
+
 static void
 write_gaps(const struct load *l)
 {
@@ -245,6 +268,7 @@ run(struct load *l)
 	err = pthread_create(&thread, NULL, receive, l);
 	if (err != 0)
 		bench_fail("cannot start the receiver", err);
+	greet(l);
 	l->began_ns = now_ns();
 	send_all(l);
 	pause_ns(DRAIN_MS * NS_PER_MS);
