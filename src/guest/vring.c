@@ -120,7 +120,7 @@ struct walk {
 static bool
 enter_table(struct vring *r, const struct guest_mem *mem, struct walk *w, const struct vring_buffer *b)
 {
-	uint8_t *va;
+	uint8_t *va = NULL;
 
 	if (w->indirect || b->len == 0 || b->len % sizeof(struct vring_desc) != 0 ||
 	    b->len / sizeof(struct vring_desc) > VRING_SIZE_MAX)
