@@ -14,49 +14,11 @@
 #include "base/clock.h"
 #include "base/qsbr.h"
 #include "guest/interrupt.h"
-#include "guest/test_rings.h"
-#include "pkt/admit.h"
+#include "guest/test_moderation.h"
 #include "pkt/build.h"
-#include "pkt/testframe.h"
 
 #define BUFFER 100
 #define LOST_MS 10000 /* no timer makes up for a lost interrupt; more than a thread may be off its CPU */
-
-static const struct vring_features flags = { .header_len = 12 };
-static const struct vring_features events = { .header_len = 12, .event_idx = true };
-
-static struct pkt frame;
-static struct iovec frame_seg[PKT_SEGS_MAX];
-static uint8_t frame_bytes[60];
-
-static void
-make_frame(void)
-{
-	enum drop_reason why;
-
-	testframe_load(&frame, frame_bytes, sizeof(frame_bytes), frame_seg, 0);
-	memset(&frame.claim, 0, sizeof(frame.claim));
-	assert_int_equal(pkt_admit(&frame, &why), 0);
-}
-
-static void
-open_both(const struct vring_features *f, uint64_t hz, enum moderation_mode mode)
-{
-	rings_hz = hz;
-	rings_open_at(f, 65530);
-	moderation_set(&rings.rx[0].moderation, mode);
-	moderation_set(&rings.tx[0].moderation, mode);
-	holds_open(&rings_lane, hz);
-	make_frame();
-}
-
-static void
-close_both(void)
-{
-	holds_close(&rings_lane);
-	rings_close();
-	rings_hz = 0;
-}
 
 /* ---- lanes that deliver, and a driver that sleeps until it is interrupted ---- */
 
@@ -83,7 +45,7 @@ run_sender(void *arg)
 
 	qsbr_online(s->lane.reader);
 	for (unsigned i = 0; i < PKT_BURST; i++) {
-		pkts[i] = &frame;
+		pkts[i] = &moderation_frame;
 		tags[i] = PKT_TAG_NONE;
 	}
 	for (uint64_t round = 0; s->taken < FRAMES; round++) {

@@ -10,51 +10,13 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "guest/test_rings.h"
-#include "pkt/admit.h"
+#include "guest/test_moderation.h"
 #include "pkt/build.h"
-#include "pkt/testframe.h"
 
 #define LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define SLOW_HZ \
 	4000000000000000ull /* a gap of a us is 4 * 10^9 cycles then, a second or more: nothing comes due by itself */
 #define BUFFER 100
-
-static const struct vring_features flags = { .header_len = 12 };
-static const struct vring_features events = { .header_len = 12, .event_idx = true };
-
-static struct pkt frame;
-static struct iovec frame_seg[PKT_SEGS_MAX];
-static uint8_t frame_bytes[60];
-
-static void
-make_frame(void)
-{
-	enum drop_reason why;
-
-	testframe_load(&frame, frame_bytes, sizeof(frame_bytes), frame_seg, 0);
-	memset(&frame.claim, 0, sizeof(frame.claim));
-	assert_int_equal(pkt_admit(&frame, &why), 0);
-}
-
-static void
-open_both(const struct vring_features *f, uint64_t hz, enum moderation_mode mode)
-{
-	rings_hz = hz;
-	rings_open_at(f, 65530);
-	moderation_set(&rings.rx[0].moderation, mode);
-	moderation_set(&rings.tx[0].moderation, mode);
-	holds_open(&rings_lane, hz);
-	make_frame();
-}
-
-static void
-close_both(void)
-{
-	holds_close(&rings_lane);
-	rings_close();
-	rings_hz = 0;
-}
 
 /* A ring, and what uses an entry of it: a delivery, or a frame that was sent. */
 struct side {
@@ -70,7 +32,7 @@ use(const struct side *s, unsigned n)
 {
 	for (unsigned i = 0; i < n && s->receives; i++) {
 		rings_post(1, BUFFER);
-		assert_int_equal(rings_put(&frame, PKT_TAG_NONE), SINK_TAKEN);
+		assert_int_equal(rings_put(&moderation_frame, PKT_TAG_NONE), SINK_TAKEN);
 	}
 	if (s->receives)
 		return;
