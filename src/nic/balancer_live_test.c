@@ -14,6 +14,7 @@
 #include "base/qsbr.h"
 #include "nic/balancer.h"
 #include "nic/test_eal.h"
+#include "nic/test_numbers.h"
 
 #define WORKERS 4
 #define QUEUES 16
@@ -21,88 +22,12 @@
 #define RUNS_MAX 20000
 #define PERIOD_MS 20
 
-/* A source whose plain fields are safe only while one worker at a time is inside. */
-struct numbers {
-	struct source source;
-	_Atomic int inside;
-	uint64_t next, delivered; /* of the worker that is inside */
-	_Atomic uint64_t met, wrong;
-};
-
 static struct numbers numbers[QUEUES];
 static struct queue *queues[QUEUES];
 static struct vport vports[QUEUES];
 static struct adapter_member members[QUEUES];
 static struct adapter adapter;
 static struct adapter *adapters[] = { &adapter };
-static _Atomic bool stop;
-static _Atomic uint64_t bursts[WORKERS];
-
-static unsigned
-numbers_take(struct source *s, struct lane *lane)
-{
-	struct numbers *from = (struct numbers *)s;
-	struct burst *b = &lane->burst;
-
-	if (atomic_exchange_explicit(&from->inside, 1, memory_order_relaxed) != 0)
-		atomic_fetch_add(&from->met, 1);
-	b->n = 1 + from->next % 5;
-	for (unsigned i = 0; i < b->n; i++)
-		b->pkt[i].cookie = (void *)(uintptr_t)from->next++;
-	return b->n;
-}
-
-static void
-numbers_give(struct source *s, struct lane *lane)
-{
-	atomic_store_explicit(&((struct numbers *)s)->inside, 0, memory_order_relaxed);
-}
-
-static const struct source_ops numbers_ops = { numbers_take, numbers_give, NULL };
-
-static void
-serve(struct queue *q, struct lane *lane, unsigned p)
-{
-	struct numbers *from;
-	struct source *s;
-	unsigned n;
-
-	if (!queue_enter(q, p))
-		return;
-	s = atomic_load_explicit(&q->source[QUEUE_FROM_SENDER], memory_order_acquire);
-	from = (struct numbers *)s;
-	n = s->ops->take(s, lane);
-	for (unsigned i = 0; i < n; i++)
-		if ((uintptr_t)lane->burst.pkt[i].cookie != from->delivered++)
-			atomic_fetch_add(&from->wrong, 1);
-	s->ops->give(s, lane);
-	atomic_fetch_add_explicit(&bursts[p], 1, memory_order_relaxed);
-	queue_leave(q, p);
-}
-
-/* What worker.c does, as far as queues are concerned. */
-static void *
-work(void *arg)
-{
-	struct processor *p = arg;
-
-	qsbr_online(p->lane.reader);
-	for (unsigned round = 0; !atomic_load_explicit(&stop, memory_order_relaxed); round++) {
-		const struct queue_list *list = atomic_load_explicit(&p->queues, memory_order_acquire);
-		unsigned n = list != NULL ? list->n : 0;
-
-		for (unsigned i = 0; i < n; i++)
-			serve(list->queue[i], &p->lane, p->id);
-		qsbr_quiescent(p->lane.reader);
-		if (n == 0 || round % 64 == 0) {
-			qsbr_offline(p->lane.reader);
-			sched_yield();
-			qsbr_online(p->lane.reader);
-		}
-	}
-	qsbr_offline(p->lane.reader);
-	return NULL;
-}
 
 static uint64_t
 all_bursts(void)
@@ -110,7 +35,7 @@ all_bursts(void)
 	uint64_t n = 0;
 
 	for (unsigned i = 0; i < WORKERS; i++)
-		n += atomic_load(&bursts[i]);
+		n += atomic_load(&numbers_bursts[i]);
 	return n;
 }
 
@@ -150,9 +75,9 @@ open_rig(void)
 	}
 	adapter.n_members = QUEUES;
 	for (unsigned i = 0; i < WORKERS; i++)
-		assert_int_equal(pthread_create(&processors[i]->thread, NULL, work, processors[i]), 0);
+		assert_int_equal(pthread_create(&processors[i]->thread, NULL, numbers_work, processors[i]), 0);
 	for (unsigned i = 0; i < WORKERS; i++) /* each has its turn */
-		while (atomic_load(&bursts[i]) == 0)
+		while (atomic_load(&numbers_bursts[i]) == 0)
 			sched_yield();
 }
 
@@ -207,7 +132,7 @@ a_thousand_moves_lose_and_reorder_nothing(void **state)
 		assert_true(numbers[i].next == numbers[i].delivered);
 		assert_true(numbers[i].next > 0);
 	}
-	atomic_store(&stop, true);
+	atomic_store(&numbers_stop, true);
 	for (unsigned i = 0; i < WORKERS; i++)
 		pthread_join(processors[i]->thread, NULL);
 	balancer_free(b);

@@ -16,6 +16,7 @@
 #include "base/qsbr.h"
 #include "nic/queue.h"
 #include "nic/test_eal.h"
+#include "nic/test_numbers.h"
 
 #define LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define WORKERS 4
@@ -331,87 +332,8 @@ only_an_armed_processor_is_woken_and_once(void **state)
 
 /* ---- workers beside a mover ---- */
 
-/* A source whose plain fields are safe only while one worker at a time is inside. */
-struct numbers {
-	struct source source;
-	struct queue *queue;
-	_Atomic int inside;
-	uint64_t next, delivered; /* of the worker that is inside */
-	_Atomic uint64_t met, wrong;
-};
-
 static struct numbers numbers[QUEUES];
-static _Atomic bool stop;
-static _Atomic uint64_t bursts[WORKERS];
-
-static unsigned
-numbers_take(struct source *s, struct lane *lane)
-{
-	struct numbers *from = (struct numbers *)s;
-	struct burst *b = &lane->burst;
-
-	if (atomic_exchange_explicit(&from->inside, 1, memory_order_relaxed) != 0)
-		atomic_fetch_add(&from->met, 1);
-	b->n = 1 + from->next % 5;
-	for (unsigned i = 0; i < b->n; i++)
-		b->pkt[i].cookie = (void *)(uintptr_t)from->next++;
-	return b->n;
-}
-
-static void
-numbers_give(struct source *s, struct lane *lane)
-{
-	struct numbers *from = (struct numbers *)s;
-
-	atomic_store_explicit(&from->inside, 0, memory_order_relaxed);
-}
-
-static const struct source_ops numbers_ops = { numbers_take, numbers_give, NULL };
-
-static void
-serve(struct queue *q, struct lane *lane, unsigned p)
-{
-	struct source *s;
-
-	if (!queue_enter(q, p))
-		return;
-	s = atomic_load_explicit(&q->source[QUEUE_FROM_SENDER], memory_order_acquire);
-	if (s != NULL) {
-		struct numbers *from = (struct numbers *)s;
-		unsigned n = s->ops->take(s, lane);
-
-		for (unsigned i = 0; i < n; i++)
-			if ((uintptr_t)lane->burst.pkt[i].cookie != from->delivered++)
-				atomic_fetch_add(&from->wrong, 1);
-		s->ops->give(s, lane);
-		atomic_fetch_add_explicit(&bursts[p], 1, memory_order_relaxed);
-	}
-	queue_leave(q, p);
-}
-
-/* What worker.c does, as far as queues are concerned. */
-static void *
-work(void *arg)
-{
-	struct processor *p = arg;
-
-	qsbr_online(p->lane.reader);
-	for (unsigned round = 0; !atomic_load_explicit(&stop, memory_order_relaxed); round++) {
-		const struct queue_list *list = atomic_load_explicit(&p->queues, memory_order_acquire);
-		unsigned n = list != NULL ? list->n : 0;
-
-		for (unsigned i = 0; i < n; i++)
-			serve(list->queue[i], &p->lane, p->id);
-		qsbr_quiescent(p->lane.reader);
-		if (n == 0 || round % 64 == 0) {
-			qsbr_offline(p->lane.reader);
-			sched_yield();
-			qsbr_online(p->lane.reader);
-		}
-	}
-	qsbr_offline(p->lane.reader);
-	return NULL;
-}
+static struct queue *moved[QUEUES]; /* numbers[i] is the source of moved[i] */
 
 static void
 move_about(void)
@@ -419,7 +341,7 @@ move_about(void)
 	unsigned r = 1;
 
 	for (unsigned i = 0; i < MOVES; i++) {
-		struct queue *q = numbers[(r = r * 1664525 + 1013904223) % QUEUES].queue;
+		struct queue *q = moved[(r = r * 1664525 + 1013904223) % QUEUES];
 		unsigned to = r >> 16 & 31;
 
 		/* Elsewhere each time, now and then off all; and another one is without its source for a moment. */
@@ -430,7 +352,7 @@ move_about(void)
 		if (r >> 26 == 0) {
 			struct source *s;
 
-			q = numbers[i % QUEUES].queue;
+			q = moved[i % QUEUES];
 			s = atomic_load(&q->source[QUEUE_FROM_SENDER]);
 			assert_int_equal(queue_set_source(q, QUEUE_FROM_SENDER, NULL), 0);
 			assert_int_equal(atomic_load(&((struct numbers *)s)->inside), 0);
@@ -445,27 +367,27 @@ no_two_workers_meet_in_a_queue_that_moves(void **state)
 	test_processors_open(WORKERS, 0);
 	for (unsigned i = 0; i < QUEUES; i++) {
 		source_init(&numbers[i].source, &numbers_ops, -1, NULL);
-		numbers[i].queue = open_queue();
-		queue_set_source(numbers[i].queue, QUEUE_FROM_SENDER, &numbers[i].source);
+		moved[i] = open_queue();
+		queue_set_source(moved[i], QUEUE_FROM_SENDER, &numbers[i].source);
 	}
 	for (unsigned i = 0; i < WORKERS; i++)
-		assert_int_equal(pthread_create(&processors[i]->thread, NULL, work, processors[i]), 0);
+		assert_int_equal(pthread_create(&processors[i]->thread, NULL, numbers_work, processors[i]), 0);
 	move_about();
 	for (unsigned i = 0; i < QUEUES; i++) /* their sources are readable by us from here on */
-		queue_move(numbers[i].queue, PROCESSOR_NONE);
+		queue_move(moved[i], PROCESSOR_NONE);
 	for (unsigned i = 0; i < QUEUES; i++) {
 		assert_int_equal(atomic_load(&numbers[i].met), 0);
 		assert_int_equal(atomic_load(&numbers[i].wrong), 0);
 		assert_true(numbers[i].next == numbers[i].delivered);
 		assert_true(numbers[i].next > MOVES / 100);
 	}
-	atomic_store(&stop, true);
+	atomic_store(&numbers_stop, true);
 	for (unsigned i = 0; i < WORKERS; i++) {
 		pthread_join(processors[i]->thread, NULL);
-		assert_true(atomic_load(&bursts[i]) > 100); /* each had its turn */
+		assert_true(atomic_load(&numbers_bursts[i]) > 100); /* each had its turn */
 	}
 	for (unsigned i = 0; i < QUEUES; i++)
-		queue_free(numbers[i].queue);
+		queue_free(moved[i]);
 	test_processors_close();
 }
 
