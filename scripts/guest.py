@@ -5,6 +5,7 @@ from the main thread. Every wait is bounded.
 """
 import base64
 import functools
+import json
 import os
 import re
 import shutil
@@ -34,17 +35,23 @@ def qemu():
     return program
 
 
+QEMU_ANY = 0, 0
+# QEMU 7.2 (Debian 12) without KVM dies by SIGSEGV when the guest's driver starts a vhost-user NIC with MSI-X: it sets up KVM's interrupt
+# routes that are not there. Newer ones (seen in the source of 8.0) leave them alone.
+QEMU_MSI_X = 8, 0
+QEMU_VFIO_USER = 10, 1  # the first with vfio-user-pci
+
+
 @functools.cache
-def has_msi_x():
-    """Whether a vhost-user NIC can have it here. QEMU 7.2 (Debian 12) without KVM dies by SIGSEGV when the guest's driver starts such a
-    NIC: it sets up KVM's interrupt routes that are not there. Newer ones (seen in the source of 8.0) leave them alone."""
-    return int(re.search(r'version (\d+)', call([qemu(), '--version']).stdout).group(1)) >= 8
+def has(version):
+    """Whether the installed QEMU is as new."""
+    return tuple(map(int, re.search(r'version (\d+)\.(\d+)', call([qemu(), '--version']).stdout).groups())) >= version
 
 
-def qemu_words(msi_x):
-    """How QEMU's command line begins. msi_x: of one that can have it; where the installed one cannot, Debian 13's is run from its folder by
-    its own loader, with its own libraries, modules and firmware."""
-    if not msi_x or has_msi_x():
+def qemu_words(version=QEMU_ANY):
+    """How the command line of a QEMU of that version or newer begins. Where the installed one is older, that of Debian 13's backports is run
+    from its folder by its own loader, with its own libraries, modules and firmware."""
+    if has(version):
         return [qemu()]
     root = guestimage.newer_qemu()
     libraries = root / 'usr/lib/x86_64-linux-gnu'
@@ -60,6 +67,8 @@ def quoted(value):
 class Nic:
     """A virtio-net NIC whose other end is a vhost-user socket."""
 
+    qemu = QEMU_ANY
+
     def __init__(self, path, mac, queues=1, server=False, **properties):
         """path: of the socket. server: QEMU listens there, and waits for the other end before the guest starts; else it connects, and
         again each second when the other end went. properties: of QEMU's device, as host_mtu, rx_queue_size, guest_tso4."""
@@ -74,7 +83,7 @@ class Nic:
         device = {'netdev': f'n{number}', 'mac': self.mac,
                   'mq': 'on' if self.queues > 1 else 'off',
                   # an interrupt for each ring, for the control queue and for changes of configuration; or one by a wire for all
-                  'vectors': 2 * self.queues + 2 if msi_x or has_msi_x() else 0,
+                  'vectors': 2 * self.queues + 2 if msi_x or has(QEMU_MSI_X) else 0,
                   'romfile': '',  # or the firmware would look for a system to boot from the network
                   **self.properties}
         return ['-chardev', f'socket,id=c{number},path={quoted(self.path)},{"server=on,wait=off" if self.server else "reconnect=1"}',
@@ -82,15 +91,32 @@ class Nic:
                 '-device', ','.join(['virtio-net-pci', *(f'{key}={quoted(value)}' for key, value in device.items())])]
 
 
+class Vf:
+    """A virtual function whose other end is a vfio-user socket; the other end knows its address."""
+
+    qemu = QEMU_VFIO_USER
+
+    def __init__(self, path, **properties):
+        """path: of the socket, where the other end listens. properties: of QEMU's device."""
+        self.path = path
+        self.properties = properties
+
+    def arguments(self, number, msi_x=False):
+        """QEMU's options for it; behind a root port, without which a guest sees neither PCIe nor the extended configuration space."""
+        device = {'driver': 'vfio-user-pci', 'bus': f'r{number}', 'socket': {'type': 'unix', 'path': str(self.path)}, **self.properties}
+        return ['-device', f'pcie-root-port,id=r{number},chassis={number + 1}', '-device', json.dumps(device)]
+
+
 def machine(kernel, nics=(), cpus=1, memory_mib=MEMORY_MIB, options='', msi_x=False):
     """QEMU's command line without its serial ports. Its memory is a file that vhost-user can share. options: of the kernel, more.
     msi_x: NICs have an interrupt for each ring on any machine."""
     image = guestimage.image(kernel)
-    words = [*qemu_words(msi_x), '-M', 'q35,memory-backend=memory', '-object', f'memory-backend-memfd,id=memory,size={memory_mib}M,share=on',
+    version = max([QEMU_MSI_X if msi_x else QEMU_ANY, *(nic.qemu for nic in nics)])
+    words = [*qemu_words(version), '-M', 'q35,memory-backend=memory', '-object', f'memory-backend-memfd,id=memory,size={memory_mib}M,share=on',
              '-m', f'{memory_mib}M', '-smp', str(cpus), '-accel', 'tcg', '-cpu', 'max', '-nodefaults', '-display', 'none',
              '-kernel', str(image.kernel), '-initrd', str(image.initrd), '-append', f'{KERNEL_OPTIONS} {options}'.strip()]
     for number, nic in enumerate(nics):
-        words += nic.arguments(number, msi_x)
+        words += nic.arguments(number, version >= QEMU_MSI_X)
     return words
 
 

@@ -25,7 +25,8 @@ CACHE = Path(os.environ.get('FAIRLEAD_CACHE', '/var/cache/fairlead'))
 KERNELS = {'6.1': 'bookworm', '6.12': 'trixie'}  # the release of Debian that has it
 KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
 FETCH_S, UNPACK_S = 300, 120
-MODULES = ['virtio_pci', 'virtio_net', '8021q']  # their dependencies come with them
+MODULES = ['virtio_pci', 'virtio_net', '8021q', 'ixgbevf']  # their dependencies come with them
+AT_HAND = ['bonding']  # in /lib/modules like those, and not loaded
 # Beside busybox, whose ip and ping know less. Its shell would still prefer its own, hence dash, and bash for people. The timeout of
 # coreutils ends a whole process group.
 TOOLS = ['ip', 'tc', 'ss', 'ethtool', 'ping', 'iperf3', 'tcpdump', 'timeout', 'bash', 'dash']
@@ -114,13 +115,13 @@ def image(kernel):
 
 # ---- QEMU ----
 
-QEMU_RELEASE = 'trixie'
+QEMU_RELEASES = ['trixie', 'trixie-backports']  # the package from the last one, what it needs from where it is
 QEMU_NOT_KEPT = ['usr/share/doc', 'usr/share/man', 'usr/share/locale', 'usr/share/info', 'usr/lib/firmware']
 
 
 def newer_qemu():
-    """Debian 13's QEMU, in a folder where it runs by its own loader: made when it is not there yet (145 MB)."""
-    folder = CACHE / f'qemu-{QEMU_RELEASE}'
+    """The QEMU of Debian 13's backports, in a folder where it runs by its own loader: made when it is not there yet (145 MB)."""
+    folder = CACHE / f'qemu-{QEMU_RELEASES[-1]}'
     with cache():
         if not folder.exists():
             with made_whole(folder) as work:
@@ -131,7 +132,7 @@ def newer_qemu():
 def fetch_qemu(work):
     """The package with all that it needs, down to the C library, unpacked and not installed."""
     apt = work / 'apt'
-    options = apt_of(QEMU_RELEASE, apt)
+    options = [*apt_of(QEMU_RELEASES, apt), f'--target-release={QEMU_RELEASES[-1]}']
     call(['apt-get', '-q', '-y', *options, '--no-install-recommends', '--download-only', 'install', 'qemu-system-x86'], timeout=FETCH_S)
     for package in sorted((apt / 'archives').glob('*.deb')):
         call(['dpkg-deb', '-x', package, work], timeout=UNPACK_S)
@@ -150,11 +151,11 @@ def mirror():
     raise LabError("apt knows no mirror of Debian's main archive (apt-get indextargets lists those it knows)")
 
 
-def apt_of(release, apt):
-    """Options that make apt see another release, and nothing that is installed: its state is the new folder apt."""
+def apt_of(releases, apt):
+    """Options that make apt see other releases, and nothing that is installed: its state is the new folder apt."""
     (apt / 'lists/partial').mkdir(parents=True)
     (apt / 'archives/partial').mkdir(parents=True)
-    (apt / 'sources.list').write_text(f'deb [signed-by={KEYRING}] {mirror()} {release} main\n')
+    (apt / 'sources.list').write_text(''.join(f'deb [signed-by={KEYRING}] {mirror()} {release} main\n' for release in releases))
     options = [f'-oDir::State::Lists={apt}/lists', f'-oDir::Cache={apt}', f'-oDir::Etc::SourceList={apt}/sources.list',
                '-oDir::Etc::SourceParts=/dev/null', '-oDir::State::status=/dev/null', '-oAcquire::Languages=none',
                '-oAcquire::Retries=3', '-oAPT::Architecture=amd64', '-oAPT::Architectures=amd64', '-oAPT::Sandbox::User=root']
@@ -166,7 +167,7 @@ def fetch_kernel(release, folder):
     """Fetches the newest kernel package of a release; what is kept is the kernel and its modules."""
     with made_whole(folder) as work:
         apt = work / 'apt'
-        options = apt_of(release, apt)
+        options = apt_of([release], apt)
         depends = call(['apt-cache', *options, 'depends', '--important', 'linux-image-amd64'], timeout=60).stdout
         package = re.search(r'Depends: (linux-image-\S+)', depends)
         if not package:
@@ -235,14 +236,18 @@ def libraries(program):
     return [Path(path) for path in re.findall(r'(/\S+) \(0x', done.stdout)]
 
 
-def modules(folder):
-    """Files of MODULES and all that they need, in the order in which they are to be loaded."""
+def modules(folder, wanted):
+    """Files of these modules and all that they need, in the order in which they are to be loaded."""
     version = (folder / 'version').read_text()
     order = {}
-    for name in MODULES:
+    for name in wanted:
         shown = call(['modprobe', '-S', version, '-d', folder, '--show-depends', name]).stdout
         order |= dict.fromkeys(line.split()[1] for line in shown.splitlines() if line.startswith('insmod '))
     return [Path(path) for path in order]
+
+
+def module_name(path):
+    return path.name.removesuffix('.xz')
 
 
 def module_bytes(path):
@@ -262,11 +267,9 @@ def pack_initrd(folder, initrd):
         for library in libraries(path):
             archive.file(str(library).lstrip('/'), library.read_bytes())
     archive.link('bin/sh', 'dash')
-    paths = modules(folder)
-    names = [path.name.removesuffix('.xz') for path in paths]
-    for name, path in zip(names, paths):
-        archive.file(f'lib/modules/{name}', module_bytes(path))
-    archive.file('modules', '\n'.join(names).encode())
+    for path in modules(folder, MODULES + AT_HAND):
+        archive.file(f'lib/modules/{module_name(path)}', module_bytes(path))
+    archive.file('modules', '\n'.join(module_name(path) for path in modules(folder, MODULES)).encode())
     for name, text in (('init', INIT), ('bin/agent', AGENT), ('bin/console', CONSOLE), ('etc/inittab', INITTAB),
                        ('etc/passwd', 'root::0:0:root:/:/bin/sh\n')):
         archive.file(name, text.encode())

@@ -1,5 +1,6 @@
 """scripts/guest-lab and what is under it: what guests boot, and that commands in them give back what they did."""
 import lzma
+import json
 import os
 import signal
 import struct
@@ -56,16 +57,26 @@ def test_an_initramfs_holds_what_was_put_into_it(tmp_path):
 
 @pytest.mark.parametrize('msi_x, queues, vectors', [(True, 1, 4), (True, 4, 10), (False, 4, 0)])
 def test_a_nic_has_an_interrupt_for_each_ring_and_two_more_where_qemu_can(monkeypatch, msi_x, queues, vectors):
-    monkeypatch.setattr(guest, 'has_msi_x', lambda: msi_x)
+    monkeypatch.setattr(guest, 'has', lambda version: msi_x)
     words = guest.Nic('/run/a,b', '02:f1:00:00:00:01', queues).arguments(0)
     assert words[1] == 'socket,id=c0,path=/run/a,,b,reconnect=1'
     assert f'vectors={vectors}' in words[-1].split(',')
 
 
+def test_a_virtual_function_stands_behind_a_root_port_of_its_own(monkeypatch):
+    monkeypatch.setattr(guest, 'has', lambda version: True)
+    monkeypatch.setattr(guestimage, 'image', lambda kernel: guestimage.Image('kernel', 'initrd'))
+    words = guest.machine('6.1', [guest.Vf('/run/a,b'), guest.Vf('/run/c')])
+    ports = [word for word in words if word.startswith('pcie-root-port')]
+    devices = [json.loads(word) for word in words if 'vfio-user-pci' in word]
+    assert [f"pcie-root-port,id={device['bus']},chassis={number}" for number, device in enumerate(devices, 1)] == ports
+    assert devices[0]['socket'] == {'type': 'unix', 'path': '/run/a,b'}
+
+
 @pytest.mark.parametrize('words, said', [
     ([], 'required'), (['run', '--kernel', '2.4', 'true'], '6.12'), (['run'], 'COMMAND'),
     (['run', '--nic', '/nonexistent', 'true'], 'is no socket'), (['run', '--nic', 'a,queues=x,server', 'true'], 'whole number'),
-    (['run', '--nic', 'a,,server', 'true'], 'mac='),
+    (['run', '--nic', 'a,,server', 'true'], 'mac='), (['run', '--vf', '/nonexistent', 'true'], 'is no socket'),
 ])
 def test_wrong_words_are_answered_before_anything_happens(words, said):
     done = call([GUEST_LAB, *words], check=False)
