@@ -39,24 +39,28 @@ QEMU_ANY = 0, 0
 # QEMU 7.2 (Debian 12) without KVM dies by SIGSEGV when the guest's driver starts a vhost-user NIC with MSI-X: it sets up KVM's interrupt
 # routes that are not there. Newer ones (seen in the source of 8.0) leave them alone.
 QEMU_MSI_X = 8, 0
+QEMU_RECONNECT_MS = 9, 2  # the first that knows it in place of reconnect, which 11 has no more
 QEMU_VFIO_USER = 10, 1  # the first with vfio-user-pci
 
 
+QEMU_NEWER = 11, 0  # guestimage.newer_qemu()'s, or later
+
+
 @functools.cache
-def has(version):
-    """Whether the installed QEMU is as new."""
-    return tuple(map(int, re.search(r'version (\d+)\.(\d+)', call([qemu(), '--version']).stdout).groups())) >= version
+def installed():
+    """The version of the QEMU that is installed: (7, 2)."""
+    return tuple(map(int, re.search(r'version (\d+)\.(\d+)', call([qemu(), '--version']).stdout).groups()))
 
 
 def qemu_words(version=QEMU_ANY):
-    """How the command line of a QEMU of that version or newer begins. Where the installed one is older, that of Debian 13's backports is run
-    from its folder by its own loader, with its own libraries, modules and firmware."""
-    if has(version):
-        return [qemu()]
+    """How the command line of a QEMU of that version or newer begins, and which it is. Where the installed one is older, that of Debian 13's
+    backports is run from its folder by its own loader, with its own libraries, modules and firmware."""
+    if installed() >= version:
+        return [qemu()], installed()
     root = guestimage.newer_qemu()
     libraries = root / 'usr/lib/x86_64-linux-gnu'
     return ['env', f'QEMU_MODULE_DIR={libraries}/qemu', str(libraries / 'ld-linux-x86-64.so.2'), '--library-path', str(libraries),
-            str(root / 'usr/bin/qemu-system-x86_64'), '-L', str(root / 'usr/share/seabios'), '-L', str(root / 'usr/share/qemu')]
+            str(root / 'usr/bin/qemu-system-x86_64'), '-L', str(root / 'usr/share/seabios'), '-L', str(root / 'usr/share/qemu')], QEMU_NEWER
 
 
 def quoted(value):
@@ -78,15 +82,16 @@ class Nic:
         self.server = server
         self.properties = properties
 
-    def arguments(self, number, msi_x=False):
-        """QEMU's options for it; number tells the guest's NICs apart. msi_x: this QEMU can have it."""
+    def arguments(self, number, version):
+        """Options for a QEMU of that version; number tells the guest's NICs apart."""
+        again = 'reconnect-ms=1000' if version >= QEMU_RECONNECT_MS else 'reconnect=1'
         device = {'netdev': f'n{number}', 'mac': self.mac,
                   'mq': 'on' if self.queues > 1 else 'off',
                   # an interrupt for each ring, for the control queue and for changes of configuration; or one by a wire for all
-                  'vectors': 2 * self.queues + 2 if msi_x or has(QEMU_MSI_X) else 0,
+                  'vectors': 2 * self.queues + 2 if version >= QEMU_MSI_X else 0,
                   'romfile': '',  # or the firmware would look for a system to boot from the network
                   **self.properties}
-        return ['-chardev', f'socket,id=c{number},path={quoted(self.path)},{"server=on,wait=off" if self.server else "reconnect=1"}',
+        return ['-chardev', f'socket,id=c{number},path={quoted(self.path)},{"server=on,wait=off" if self.server else again}',
                 '-netdev', f'vhost-user,id=n{number},chardev=c{number},queues={self.queues}',
                 '-device', ','.join(['virtio-net-pci', *(f'{key}={quoted(value)}' for key, value in device.items())])]
 
@@ -101,8 +106,8 @@ class Vf:
         self.path = path
         self.properties = properties
 
-    def arguments(self, number, msi_x=False):
-        """QEMU's options for it; behind a root port, without which a guest sees neither PCIe nor the extended configuration space."""
+    def arguments(self, number, version):
+        """Options for a QEMU of that version; behind a root port, without which a guest sees neither PCIe nor the extended configuration space."""
         device = {'driver': 'vfio-user-pci', 'bus': f'r{number}', 'socket': {'type': 'unix', 'path': str(self.path)}, **self.properties}
         return ['-device', f'pcie-root-port,id=r{number},chassis={number + 1}', '-device', json.dumps(device)]
 
@@ -111,12 +116,12 @@ def machine(kernel, nics=(), cpus=1, memory_mib=MEMORY_MIB, options='', msi_x=Fa
     """QEMU's command line without its serial ports. Its memory is a file that vhost-user can share. options: of the kernel, more.
     msi_x: NICs have an interrupt for each ring on any machine."""
     image = guestimage.image(kernel)
-    version = max([QEMU_MSI_X if msi_x else QEMU_ANY, *(nic.qemu for nic in nics)])
-    words = [*qemu_words(version), '-M', 'q35,memory-backend=memory', '-object', f'memory-backend-memfd,id=memory,size={memory_mib}M,share=on',
+    program, version = qemu_words(max([QEMU_MSI_X if msi_x else QEMU_ANY, *(nic.qemu for nic in nics)]))
+    words = [*program, '-M', 'q35,memory-backend=memory', '-object', f'memory-backend-memfd,id=memory,size={memory_mib}M,share=on',
              '-m', f'{memory_mib}M', '-smp', str(cpus), '-accel', 'tcg', '-cpu', 'max', '-nodefaults', '-display', 'none',
              '-kernel', str(image.kernel), '-initrd', str(image.initrd), '-append', f'{KERNEL_OPTIONS} {options}'.strip()]
     for number, nic in enumerate(nics):
-        words += nic.arguments(number, version >= QEMU_MSI_X)
+        words += nic.arguments(number, version)
     return words
 
 

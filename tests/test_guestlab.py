@@ -55,16 +55,16 @@ def test_an_initramfs_holds_what_was_put_into_it(tmp_path):
     assert os.readlink(tmp_path / 'bin/sh') == 'dash'
 
 
-@pytest.mark.parametrize('msi_x, queues, vectors', [(True, 1, 4), (True, 4, 10), (False, 4, 0)])
-def test_a_nic_has_an_interrupt_for_each_ring_and_two_more_where_qemu_can(monkeypatch, msi_x, queues, vectors):
-    monkeypatch.setattr(guest, 'has', lambda version: msi_x)
-    words = guest.Nic('/run/a,b', '02:f1:00:00:00:01', queues).arguments(0)
-    assert words[1] == 'socket,id=c0,path=/run/a,,b,reconnect=1'
+@pytest.mark.parametrize('version, queues, vectors, again', [
+    ((8, 0), 1, 4, 'reconnect=1'), ((9, 2), 4, 10, 'reconnect-ms=1000'), ((7, 2), 4, 0, 'reconnect=1')])
+def test_a_nic_has_an_interrupt_for_each_ring_and_two_more_where_qemu_can(version, queues, vectors, again):
+    words = guest.Nic('/run/a,b', '02:f1:00:00:00:01', queues).arguments(0, version)
+    assert words[1] == f'socket,id=c0,path=/run/a,,b,{again}'
     assert f'vectors={vectors}' in words[-1].split(',')
 
 
 def test_a_virtual_function_stands_behind_a_root_port_of_its_own(monkeypatch):
-    monkeypatch.setattr(guest, 'has', lambda version: True)
+    monkeypatch.setattr(guest, 'qemu_words', lambda version: (['qemu'], version))
     monkeypatch.setattr(guestimage, 'image', lambda kernel: guestimage.Image('kernel', 'initrd'))
     words = guest.machine('6.1', [guest.Vf('/run/a,b'), guest.Vf('/run/c')])
     ports = [word for word in words if word.startswith('pcie-root-port')]
