@@ -160,7 +160,7 @@ make_player(unsigned i, struct vswitch *sw, bool receiver)
 	make_memory(p, receiver ? SINK_RING : RING);
 	fill_ring(p, receiver ? BUFFER : size + 12, receiver ? VRING_DESC_F_WRITE : 0);
 	vring_init(&p->rings.rx[0], NULL, &p->vport);
-	vring_init(&p->rings.tx[0], &p->port, &p->vport);
+	vring_init(&p->rings.tx[0], &p->port.ingress, &p->vport);
 	p->rings.sink.ops = &vhost_sink_ops;
 	p->rings.n_pairs = 1;
 	atomic_store(&p->rings.mtu, 9216);
@@ -204,7 +204,7 @@ run_round(struct job *j)
 		refill(j->to);
 		begin = clock_cycles();
 		n = s->ops->take(s, &j->lane);
-		if (switch_input(&j->lane, s->port, &j->lane.burst) != 0)
+		if (source_enter(s, &j->lane) != 0)
 			fail("a frame was dropped");
 		s->ops->give(s, &j->lane);
 		cycles += clock_cycles() - begin;

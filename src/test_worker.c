@@ -148,7 +148,7 @@ rig_ring_open(unsigned processor)
 {
 	queue = queue_new(&rig_in.vport, 0);
 	assert_non_null(queue);
-	rig_ring = rxring_new("ring", queue, &rig_in.vport, &rig_in.port);
+	rig_ring = rxring_new("ring", queue, &rig_in.vport, &rig_in.port.ingress);
 	assert_non_null(rig_ring);
 	queue_set_source(queue, QUEUE_FROM_WIRE, &rig_ring->source);
 	assert_int_equal(queue_move(queue, processor), 0);

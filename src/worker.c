@@ -4,7 +4,7 @@
  * A packet's walk:
  *
  *	source queue (TAP, receive ring)	worker_queue: mark the queue busy, take a burst
- *	header copied, parsed, checked		switch_input, first pass (vsw/forward.c)
+ *	header copied, parsed, checked		source_enter: switch_input, first pass (vsw/forward.c)
  *	source check, VLAN, learn, look up
  *	grouped by receiver			switch_input, second pass
  *	copied once into the receiver's sink	sink->put (guest/tap.c, nic/uplink_tx.c)
@@ -30,7 +30,6 @@
 #include "nic/hold.h"
 #include "nic/pace.h"
 #include "nic/queue.h"
-#include "vsw/switch.h"
 
 #define SAFETY_MS 100 /* the timer of the sleep protocol; also how soon a stop is seen without a wake-up */
 #define BLIND_MS 1    /* the same for what cannot kick, and for a kick that may be on its way */
@@ -64,7 +63,7 @@ forward_burst(struct lane *lane, struct queue *q, struct source *s)
 		return 0;
 	for (unsigned i = 0; i < n; i++)
 		bytes += b->pkt[i].len;
-	dropped = switch_input(lane, s->port, b);
+	dropped = source_enter(s, lane);
 	if (s->ops->give != NULL)
 		s->ops->give(s, lane);
 	count_add(&q->packets, n);

@@ -233,7 +233,7 @@ open_socket(struct socket_source *s)
 	int pair[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
-	source_init(&s->source, &socket_ops, pair[0], &rig_in.port);
+	source_init(&s->source, &socket_ops, pair[0], &rig_in.port.ingress);
 	atomic_store(&s->looks, 0);
 	return pair[1];
 }

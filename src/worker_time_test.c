@@ -59,7 +59,7 @@ static void
 open_endless(struct endless_source *s)
 {
 	memset((void *)s, 0, sizeof(*s));
-	source_init(&s->source, &endless_ops, -1, &rig_in.port);
+	source_init(&s->source, &endless_ops, -1, &rig_in.port.ingress);
 	for (unsigned i = 0; i < PKT_BURST; i++)
 		rig_stamp(0, s->frame[i]);
 }
@@ -180,7 +180,7 @@ open_idle(struct idle_source *s, struct queue **q, unsigned n)
 		int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 
 		memset((void *)&s[i], 0, sizeof(s[i]));
-		source_init(&s[i].source, &idle_ops, fd, &rig_in.port);
+		source_init(&s[i].source, &idle_ops, fd, &rig_in.port.ingress);
 		q[i] = rig_queue(&s[i].source, QUEUE_FROM_SENDER);
 		assert_int_equal(queue_move(q[i], 0), 0);
 	}
@@ -303,7 +303,7 @@ a_kick_that_stays_away_is_counted_and_made_up_for(void **state)
 
 	atomic_store(&rig_out.port.sink, &rig_out.sink);
 	rig_workers(1, 0, false);
-	source_init(&silent.source, &silent_ops, -1, &rig_in.port);
+	source_init(&silent.source, &silent_ops, -1, &rig_in.port.ingress);
 	rig_stamp(0, silent.frame);
 	q = rig_queue(&silent.source, QUEUE_FROM_SENDER);
 	assert_int_equal(queue_move(q, 0), 0);
@@ -370,7 +370,7 @@ open_wire(struct wire *w, const char *name)
 	if (uplink_open(&w->uplink, 0, &err) < 0)
 		fail_msg("%s", err.msg);
 	w->queue = queue_new(&rig_in.vport, 0);
-	w->ring = rxring_new(name, w->queue, &rig_in.vport, &rig_in.port);
+	w->ring = rxring_new(name, w->queue, &rig_in.vport, &rig_in.port.ingress);
 	assert_non_null(w->ring);
 	queue_set_source(w->queue, QUEUE_FROM_WIRE, &w->ring->source);
 	w->plan = calloc(1, sizeof(*w->plan) + sizeof(w->plan->ring[0]));

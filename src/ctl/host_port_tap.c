@@ -28,7 +28,7 @@ tap_nic_open(struct host *host, struct host_port *hp, const struct mac *mac, str
 	struct tap *tap;
 
 	interface_wanted(&hp->is, mac, &want);
-	tap = tap_open(&want, &hp->port, host->toeplitz, err);
+	tap = tap_open(&want, &hp->port.ingress, host->toeplitz, err);
 	if (tap == NULL)
 		return err->code;
 	hp->nic = tap;

@@ -88,7 +88,7 @@ vhost_nic_open(struct host *host, struct host_port *hp, const struct mac *mac, s
 					 .mtu = hp->is.mtu,
 					 .moderation = moderation(&hp->is),
 					 .queues = hp->queues,
-					 .ingress = &hp->port,
+					 .ingress = &hp->port.ingress,
 					 .vport = &hp->vport,
 					 .toeplitz = host->toeplitz };
 	struct vhost_nic *nic = calloc(1, sizeof(*nic));

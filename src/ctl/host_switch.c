@@ -152,8 +152,8 @@ adapter_open(struct host *host, struct host_switch *hs, const struct config_adap
 	if (ret < 0)
 		return ret;
 	host_adapter_settings(is, &settings);
-	hs->adapter =
-		adapter_new(is->name, type, is->arg, is->mtu, &settings, free_frontend_lane(host), &hs->uplink, err);
+	hs->adapter = adapter_new(is->name, type, is->arg, is->mtu, &settings, free_frontend_lane(host),
+				  &hs->uplink.ingress, err);
 	if (hs->adapter == NULL)
 		return err->code;
 	hs->adapter_is = *is;

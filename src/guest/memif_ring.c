@@ -18,7 +18,7 @@ memif_fault_text(enum memif_fault fault)
 }
 
 void
-memif_rings_init(struct memif_rings *r, void *ingress, struct vport *vport, unsigned mtu)
+memif_rings_init(struct memif_rings *r, struct ingress *ingress, struct vport *vport, unsigned mtu)
 {
 	memset((void *)r, 0, sizeof(*r));
 	source_init(&r->source, &memif_source_ops, -1, ingress);

@@ -75,8 +75,8 @@ struct memif_rings {
 	counter interrupts;   /* sent; several lanes may add to it */
 };
 
-/* Stopped. ingress: struct port that frames of the peer enter. Control. */
-void memif_rings_init(struct memif_rings *r, void *ingress, struct vport *vport, unsigned mtu);
+/* Stopped. ingress: where frames of the peer enter. Control. */
+void memif_rings_init(struct memif_rings *r, struct ingress *ingress, struct vport *vport, unsigned mtu);
 
 /* What control has checked: both rings lie whole in mem. wake_fd: by which the peer wakes us, call_fd: we it; borrowed. */
 struct memif_setup {

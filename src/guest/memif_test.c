@@ -381,7 +381,7 @@ static struct uplink_medium *
 open_at(const char *path, struct err *err)
 {
 	struct uplink_medium_options o = {
-		.name = "other", .arg = path, .mtu = 1500, .queue = wire.queue, .vport = &wire.vport, .ingress = &wire
+		.name = "other", .arg = path, .mtu = 1500, .queue = wire.queue, .vport = &wire.vport
 	};
 
 	*err = (struct err){ 0 };

@@ -161,7 +161,7 @@ spread_publish(struct tap *tap)
 }
 
 struct tap *
-tap_open(const struct keep_tap *want, void *ingress, const struct toeplitz *toeplitz, struct err *err)
+tap_open(const struct keep_tap *want, struct ingress *ingress, const struct toeplitz *toeplitz, struct err *err)
 {
 	struct tap *tap = aligned_alloc(64, (sizeof(*tap) + 63) / 64 * 64);
 	int fds[KEEP_TAP_QUEUES_MAX];

@@ -38,10 +38,11 @@ struct tap {
 };
 
 /*
- * Opens the interface that want describes. ingress: struct port that its frames enter. toeplitz: borrowed, of the default rule
+ * Opens the interface that want describes. ingress: where its frames enter. toeplitz: borrowed, of the default rule
  * (spread.h). Returns NULL and err. Control.
  */
-struct tap *tap_open(const struct keep_tap *want, void *ingress, const struct toeplitz *toeplitz, struct err *err);
+struct tap *tap_open(const struct keep_tap *want, struct ingress *ingress, const struct toeplitz *toeplitz,
+		     struct err *err);
 
 /* Closes the descriptors, and with them the interface is gone. No lane may use it any more. Control. */
 void tap_close(struct tap *tap);

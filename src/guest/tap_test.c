@@ -22,7 +22,7 @@
 #define FRAME_LEN 64
 
 static int given; /* what the keeper hands over */
-static int ingress;
+static struct ingress ingress;
 
 int
 keep_tap_open(const struct keep_tap *tap, int *fds, struct mac *mac_out, struct err *err)

@@ -59,7 +59,7 @@ wire_poll(void)
 void
 wire_open(struct wire *w)
 {
-	struct uplink_medium_options o = { .name = "wire", .arg = w->path, .mtu = WIRE_MTU, .ingress = w };
+	struct uplink_medium_options o = { .name = "wire", .arg = w->path, .mtu = WIRE_MTU };
 	static unsigned number;
 	struct err err = { 0 };
 

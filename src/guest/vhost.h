@@ -38,9 +38,9 @@ struct vhost_options {
 	unsigned mtu;                    /* bytes of L2 payload, an upper bound; the front end may set less */
 	enum moderation_mode moderation; /* of its interrupts */
 	struct queue *const
-		*queues;     /* n_pairs; transmit rings become their QUEUE_FROM_SENDER. Borrowed while it lives */
-	void *ingress;       /* struct port that frames of the guest enter */
-	struct vport *vport; /* whose books a transmit ring's malformed frame enters */
+		*queues;         /* n_pairs; transmit rings become their QUEUE_FROM_SENDER. Borrowed while it lives */
+	struct ingress *ingress; /* where frames of the guest enter */
+	struct vport *vport;     /* whose books a transmit ring's malformed frame enters */
 	const struct toeplitz *toeplitz; /* borrowed, of the default rule: spread.h */
 };
 

@@ -18,7 +18,7 @@ vring_fault_text(enum vring_fault fault)
 }
 
 void
-vring_init(struct vring *r, void *ingress, struct vport *vport)
+vring_init(struct vring *r, struct ingress *ingress, struct vport *vport)
 {
 	memset((void *)r, 0, sizeof(*r));
 	source_init(&r->source, &vring_source_ops, -1, ingress);

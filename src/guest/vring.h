@@ -113,8 +113,8 @@ struct vring {
 	uint16_t head[PKT_BURST];
 };
 
-/* Makes a ring, stopped. ingress: struct port that a transmit ring's frames enter; NULL for a receive ring. Control. */
-void vring_init(struct vring *r, void *ingress, struct vport *vport);
+/* Makes a ring, stopped. ingress: where a transmit ring's frames enter; NULL for a receive ring. Control. */
+void vring_init(struct vring *r, struct ingress *ingress, struct vport *vport);
 
 /*
  * Runs a stopped ring. Returns 0, or -EPROTO when base does not fit what stands in the ring: more than `size` entries ahead.

@@ -178,7 +178,7 @@ stop_frontend(struct adapter *a)
 
 struct adapter *
 adapter_new(const char *name, enum uplink_type type, const char *arg, unsigned mtu,
-	    const struct adapter_settings *settings, unsigned lane_id, void *ingress, struct err *err)
+	    const struct adapter_settings *settings, unsigned lane_id, struct ingress *ingress, struct err *err)
 {
 	struct adapter *a = aligned_alloc(64, RTE_ALIGN_CEIL(sizeof(*a), 64));
 

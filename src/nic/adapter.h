@@ -83,8 +83,8 @@ struct adapter {
 	struct queue *queue[ADAPTER_RX_QUEUES_MAX]; /* of the default vport; [0] is the default queue */
 	struct rxring *ring[ADAPTER_RX_QUEUES_MAX];
 	unsigned n_queues;
-	struct hwrss hw; /* the NIC's part */
-	void *ingress;   /* struct port that its frames enter */
+	struct hwrss hw;         /* the NIC's part */
+	struct ingress *ingress; /* where its frames enter */
 	struct adapter_member *members[ADAPTER_MEMBERS_MAX];
 	unsigned n_members;
 	uint64_t arrivals;
@@ -95,10 +95,11 @@ struct adapter {
 };
 
 /*
- * Makes an adapter and opens its uplink. ingress: the struct port that its frames enter. Returns NULL and err. lane_id: of its front end.
+ * Makes an adapter and opens its uplink. ingress: where its frames enter. Returns NULL and err. lane_id: of its front end.
  */
 struct adapter *adapter_new(const char *name, enum uplink_type type, const char *arg, unsigned mtu,
-			    const struct adapter_settings *settings, unsigned lane_id, void *ingress, struct err *err);
+			    const struct adapter_settings *settings, unsigned lane_id, struct ingress *ingress,
+			    struct err *err);
 void adapter_free(struct adapter *a);
 
 /* Lets frames in, once the ingress port is on its switch (0, or -errno with err); and stops them, before it leaves. */

@@ -19,7 +19,7 @@ static struct fake {
 	bool link, refuses;
 	unsigned opened, closed, tended;
 } fake;
-static int ingress;
+static struct ingress ingress;
 
 static unsigned
 take_nothing(struct source *s, struct lane *lane)

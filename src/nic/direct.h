@@ -21,12 +21,12 @@ struct direct {
 };
 
 /*
- * One burst of s, a source of q, which the caller has marked busy, through the switch: take, forward, give, count. Returns its
+ * One burst of s, a source of q, which the caller has marked busy: take, forward, give, count. Returns its
  * packets. Any lane.
  */
 typedef unsigned (*direct_forward)(struct lane *lane, struct queue *q, struct source *s);
 
-/* Who knows the switch tells how it is done; before it does, all is left to workers. Control. */
+/* Who serves queues tells how it is done; before it does, all is left to workers. Control. */
 void direct_register(direct_forward forward);
 
 /*

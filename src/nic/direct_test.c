@@ -30,7 +30,7 @@ static struct queue *queue;
 static struct rxring *ring;
 static struct lane lane; /* the front end's */
 static struct direct direct;
-static int ingress;          /* its address stands for a port */
+static struct ingress ingress;
 static uint32_t next_number; /* written by: who marked the queue busy, and nobody else, says ThreadSanitizer */
 static uint64_t by_lane[FRONT_END + 1]; /* frames; likewise */
 static _Atomic uint64_t n_come;

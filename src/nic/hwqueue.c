@@ -231,7 +231,7 @@ static const struct source_ops hwqueue_ops = {
 };
 
 void
-hwqueue_init(struct hwqueue *q, const struct frontend *fe, unsigned index, void *ingress)
+hwqueue_init(struct hwqueue *q, const struct frontend *fe, unsigned index, struct ingress *ingress)
 {
 	source_init(&q->source, &hwqueue_ops, -1, ingress);
 	q->fe = fe;

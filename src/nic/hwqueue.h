@@ -72,8 +72,8 @@ struct hwrss {
 	struct hwqueue_rule refused;        /* what the uplink said it can, and could not: it is not asked again */
 };
 
-/* Makes q the source of receive queue index of fe's uplink, for port `ingress`. No lane knows q. Control. */
-void hwqueue_init(struct hwqueue *q, const struct frontend *fe, unsigned index, void *ingress);
+/* Makes q the source of receive queue index of fe's uplink, whose frames enter `ingress`. No lane knows q. Control. */
+void hwqueue_init(struct hwqueue *q, const struct frontend *fe, unsigned index, struct ingress *ingress);
 
 /* How often q was found empty so far. Two more than at a moment: what came before that moment was taken. Control. */
 uint64_t hwqueue_empty(const struct hwqueue *q);

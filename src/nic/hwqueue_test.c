@@ -203,7 +203,7 @@ open_source(struct hwqueue *q, unsigned index)
 	atomic_store(&uplink.port, ring_port);
 	assert_int_equal(lane_init(&lane, 0), 0);
 	start(ring_port, NULL);
-	hwqueue_init(q, &frontend, index, &frontend);
+	hwqueue_init(q, &frontend, index, NULL);
 }
 
 static void

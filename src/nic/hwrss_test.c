@@ -43,7 +43,7 @@ struct flow_frame {
 } __attribute__((packed));
 
 static struct adapter *adapter;
-static int ingress;
+static struct ingress ingress;
 static struct rte_ring *rings[HWQUEUES_MAX];
 static pthread_t workers[WORKERS];
 static _Atomic bool stop;

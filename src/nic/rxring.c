@@ -98,7 +98,7 @@ rxring_pending(struct source *s)
 static const struct source_ops rxring_ops = { .take = rxring_take, .give = rxring_give, .pending = rxring_pending };
 
 struct rxring *
-rxring_new(const char *name, struct queue *queue, struct vport *vport, void *ingress)
+rxring_new(const char *name, struct queue *queue, struct vport *vport, struct ingress *ingress)
 {
 	struct rxring *r = aligned_alloc(64, RTE_ALIGN_CEIL(sizeof(*r), 64));
 

@@ -37,8 +37,8 @@ struct rxring {
 	counter interrupts;                /* times that it woke the processor */
 };
 
-/* Returns NULL without memory. name: unique, for DPDK's list. ingress: struct port that the frames enter. Control. */
-struct rxring *rxring_new(const char *name, struct queue *queue, struct vport *vport, void *ingress);
+/* Returns NULL without memory. name: unique, for DPDK's list. ingress: where its frames enter. Control. */
+struct rxring *rxring_new(const char *name, struct queue *queue, struct vport *vport, struct ingress *ingress);
 
 /* Frees r and the frames still in it; the number of those goes to *lost (NULL: do not care). No lane may use it any more. Control. */
 void rxring_free(struct rxring *r, unsigned *lost);

@@ -16,7 +16,7 @@
 static struct rte_mempool *pool;
 static struct vport vport;
 static struct queue *queue;
-static int ingress; /* its address stands for a port */
+static struct ingress ingress;
 
 static int
 open_all(void **state)
@@ -138,7 +138,7 @@ frames_come_out_in_order_a_burst_at_a_time(void **state)
 		give(r);
 	}
 	assert_int_equal(take(r), 0);
-	assert_ptr_equal(r->source.port, &ingress);
+	assert_ptr_equal(r->source.ingress, &ingress);
 	assert_int_equal(r->source.fd, -1);
 	rxring_free(r, NULL);
 }

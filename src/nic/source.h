@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "nic/ingress.h"
 #include "nic/lane.h"
 
 struct source;
@@ -53,7 +54,7 @@ struct source {
 	int fd;
 	unsigned slots;   /* packets that the medium holds before its sender finds it full; 0: unknown */
 	unsigned waiting; /* where slots are known: how many of them the last take found. Written by: take */
-	void *port;       /* struct port of the switch that its frames enter */
+	struct ingress *_Atomic ingress; /* where its frames enter. Written by: control */
 	_Atomic bool
 		ready; /* a descriptor that epoll reported and take has not emptied. Owning worker, but a late event of a former owner may set it: harmless, one empty look */
 	_Atomic bool dead; /* the medium is gone (interface deleted): no more looks; control tells and repairs */
@@ -61,14 +62,33 @@ struct source {
 
 /* slots and waiting are 0 afterwards. */
 static inline void
-source_init(struct source *s, const struct source_ops *ops, int fd, void *port)
+source_init(struct source *s, const struct source_ops *ops, int fd, struct ingress *ingress)
 {
 	s->ops = ops;
 	s->fd = fd;
 	s->slots = s->waiting = 0;
-	s->port = port;
+	atomic_init(&s->ingress, ingress);
 	atomic_init(&s->ready, ops->pending == NULL && fd >= 0); /* one unconditional look */
 	atomic_init(&s->dead, false);
+}
+
+/*
+ * Where its frames enter from the next burst on; lanes may use the former ingress until a grace period (qsbr_synchronize) has passed.
+ * A burst enters one of the two, whole. Control.
+ */
+static inline void
+source_set_ingress(struct source *s, struct ingress *ingress)
+{
+	atomic_store_explicit(&s->ingress, ingress, memory_order_release);
+}
+
+/* Hands the burst that was just taken from s over; returns what the ingress does. The worker that took it. */
+static inline unsigned
+source_enter(struct source *s, struct lane *lane)
+{
+	struct ingress *in = atomic_load_explicit(&s->ingress, memory_order_acquire);
+
+	return in->input(lane, in, &lane->burst);
 }
 
 /* Whether a take may find something. The worker whose queue it is, or was a moment ago. */

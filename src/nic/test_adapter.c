@@ -35,7 +35,7 @@ struct adapter *adapter;
 struct vport vports[MEMBERS];
 struct queue *queues[MEMBERS][PAIRS];
 struct adapter_member members[MEMBERS];
-int ingress;
+struct ingress ingress;
 
 static pthread_t workers[WORKERS];
 static _Atomic bool stop;

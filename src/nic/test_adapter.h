@@ -17,7 +17,7 @@ extern struct adapter *adapter; /* mode vmq with a queue for each member */
 extern struct vport vports[MEMBERS];
 extern struct queue *queues[MEMBERS][PAIRS];
 extern struct adapter_member members[MEMBERS];
-extern int ingress;
+extern struct ingress ingress;
 extern _Atomic bool paused; /* workers: no time for anything */
 
 /* Per flow. seen: of the worker that delivers; its order is what is tested, so it is exchanged, not added to. */

@@ -58,9 +58,9 @@ struct uplink_medium {
 struct uplink_medium_options {
 	const char *name, *arg; /* the adapter's, the uplink's; copied */
 	unsigned mtu;
-	struct queue *queue; /* its frames are this one's QUEUE_FROM_SENDER; outlives it */
-	struct vport *vport; /* whose books a frame enters that cannot even be shown */
-	void *ingress;       /* struct port that its frames enter */
+	struct queue *queue;     /* its frames are this one's QUEUE_FROM_SENDER; outlives it */
+	struct vport *vport;     /* whose books a frame enters that cannot even be shown */
+	struct ingress *ingress; /* where its frames enter */
 };
 
 /* Returns NULL and err. */

@@ -288,8 +288,9 @@ deliver_group(struct lane *lane, const struct port_set *set, struct port *in, st
 }
 
 unsigned
-switch_input(struct lane *lane, struct port *in, struct burst *b)
+switch_input(struct lane *lane, struct ingress *ingress, struct burst *b)
 {
+	struct port *in = (struct port *)ingress;
 	const struct port_set *set = atomic_load_explicit(&in->sw->ports, memory_order_acquire);
 	const struct port_conf *conf = atomic_load_explicit(&in->conf, memory_order_acquire);
 	struct vport_stats *books = &in->vport->stats[lane->id];

@@ -152,6 +152,7 @@ port_attach(struct port *port, struct vswitch *sw, const struct port_conf *conf)
 
 	if (slot < 0)
 		return slot;
+	port->ingress.input = switch_input;
 	port->sw = sw;
 	port->slot = (unsigned)slot;
 	atomic_store(&port->conf, conf_copy(conf));

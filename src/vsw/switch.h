@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "nic/ingress.h"
 #include "nic/lane.h"
 #include "nic/sink.h"
 #include "nic/vport.h"
@@ -35,7 +36,8 @@ struct port_conf {
 struct vswitch;
 
 struct port {
-	struct vport *vport; /* name and books */
+	struct ingress ingress; /* first: where its frames enter is the port */
+	struct vport *vport;    /* name and books */
 	struct vswitch *sw;
 	unsigned slot; /* in its switch's port set */
 	bool is_uplink;
@@ -99,8 +101,8 @@ bool port_first_source(const struct port *port, struct mac *out);
 void port_conf_uplink(struct port_conf *out);
 
 /*
- * Forwards a burst that was taken from a source of port `in`: parse, source check, VLAN, learn, forward, deliver. Counts
- * everything; every packet has ended when it returns. Returns how many of the burst ended in a drop only. Lanes.
+ * Forwards a burst that entered by a port: parse, source check, VLAN, learn, forward, deliver; as struct ingress says. Returns how many of
+ * the burst ended in a drop only. Lanes.
  */
-unsigned switch_input(struct lane *lane, struct port *in, struct burst *burst);
+unsigned switch_input(struct lane *lane, struct ingress *ingress, struct burst *burst);
 #endif

@@ -160,7 +160,7 @@ test_add(struct lane *lane, uint8_t *bytes, uint32_t len)
 unsigned
 test_input(struct lane *lane, struct test_port *p)
 {
-	unsigned dropped = switch_input(lane, &p->port, &lane->burst);
+	unsigned dropped = switch_input(lane, &p->port.ingress, &lane->burst);
 
 	lane->burst.n = 0;
 	return dropped;
