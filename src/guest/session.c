@@ -28,13 +28,13 @@
 #include "base/clock.h"
 #include "base/closer.h"
 #include "base/log.h"
+#include "guest/outbox.h"
 
 #define TURNS 64                  /* steps of one poll; our choice */
 #define TURN_NS (5 * NSEC_PER_MS) /* our choice, as for the RPC server: the caller's other work is never far */
 #define ACCEPTS 4                 /* of one step; our choice */
 #define ARRIVE_MAX 253            /* SCM_MAX_FD of the kernel (include/net/scm.h): what one sendmsg can carry */
 #define PAUSE_MS 100              /* until a closer that was full is asked again; our choice */
-#define OUT_MAX 4096              /* bytes of an answer that wait; our choice */
 #define NAME_MAX_LEN 64
 
 enum tale { TALE_BEGUN, TALE_ENDED, TALE_TURNED_AWAY, TALE_REFUSED, TALES };
@@ -63,8 +63,7 @@ struct session {
 	int fds[SESSION_FDS_MAX];
 	unsigned n_fds;
 	bool more_fds;
-	uint8_t out[OUT_MAX];
-	size_t out_len, out_sent;
+	struct outbox out;
 };
 
 struct session_loop {
@@ -124,7 +123,7 @@ next_message(struct session *s)
 	close_fds(s);
 	s->have = 0;
 	s->want = s->is.kind->header_len;
-	if (s->out_len == 0)
+	if (!outbox_waits(&s->out))
 		s->deadline_ns = 0;
 }
 
@@ -147,7 +146,7 @@ attach(struct session *s, int fd)
 {
 	s->fd = fd;
 	s->events = 0;
-	s->out_len = s->out_sent = 0;
+	outbox_clear(&s->out);
 	next_message(s);
 	if (watch_for(s, EPOLLIN) < 0) {
 		closer_hang_up(s->closer, fd);
@@ -169,7 +168,7 @@ session_end(struct session *s, const char *why)
 	epoll_ctl(s->loop->epoll_fd, EPOLL_CTL_DEL, s->fd, NULL);
 	closer_hang_up(s->closer, s->fd);
 	s->fd = -1;
-	s->out_len = s->out_sent = 0;
+	outbox_clear(&s->out);
 	next_message(s);
 	if (why != NULL && may_tell(s, TALE_ENDED))
 		log_warn("%s was cut off port=%s reason=\"%s\"", s->is.kind->peer, s->name, why);
@@ -297,22 +296,16 @@ read_some(struct session *s, struct err *err)
 int
 session_send(struct session *s, const void *bytes, size_t len)
 {
-	ssize_t n;
+	return session_send_fd(s, bytes, len, -1);
+}
 
-	if (s->fd < 0)
-		return -ENOTCONN;
-	if (s->out_len > 0 || len > OUT_MAX)
-		return -ENOBUFS;
-	n = send(s->fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (n < 0 && errno != EAGAIN && errno != EINTR)
-		return -errno;
-	if (n < 0)
-		n = 0;
-	if ((size_t)n == len)
-		return 0;
-	s->out_sent = 0;
-	s->out_len = len - (size_t)n;
-	memcpy(s->out, (const uint8_t *)bytes + n, s->out_len);
+int
+session_send_fd(struct session *s, const void *bytes, size_t len, int fd)
+{
+	int ret = s->fd < 0 ? -ENOTCONN : outbox_send(&s->out, s->fd, bytes, len, fd);
+
+	if (ret < 0 || !outbox_waits(&s->out))
+		return ret;
 	be_patient(s);
 	return watch_for(s, EPOLLOUT);
 }
@@ -321,17 +314,13 @@ session_send(struct session *s, const void *bytes, size_t len)
 static int
 flush(struct session *s, struct err *err)
 {
-	ssize_t n = send(s->fd, s->out + s->out_sent, s->out_len - s->out_sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+	int ret = outbox_flush(&s->out, s->fd);
 
-	if (n < 0 && errno != EAGAIN && errno != EINTR)
-		return errno == EPIPE || errno == ECONNRESET ? -ECONNRESET
-							     : err_set(err, -errno, "socket: %s", strerror(errno));
-	if (n > 0)
-		s->out_sent += (size_t)n;
-	if (s->out_sent == s->out_len) {
-		s->out_len = s->out_sent = 0;
+	if (ret < 0)
+		return ret == -EPIPE || ret == -ECONNRESET ? -ECONNRESET
+							   : err_set(err, ret, "socket: %s", strerror(-ret));
+	if (!outbox_waits(&s->out))
 		s->deadline_ns = 0;
-	}
 	return 0;
 }
 
@@ -340,14 +329,14 @@ connection_event(struct session *s)
 {
 	bool within = s->have > 0;
 	struct err err = { 0 };
-	int ret = s->out_len > 0 ? flush(s, &err) : read_some(s, &err);
+	int ret = outbox_waits(&s->out) ? flush(s, &err) : read_some(s, &err);
 
 	if (ret == -ECONNRESET && err.code == 0) {
 		session_end(s, within || s->have > 0 ? "it left within a message" : NULL);
 		return;
 	}
 	if (ret >= 0)
-		ret = watch_for(s, s->out_len > 0 ? EPOLLOUT : EPOLLIN);
+		ret = watch_for(s, outbox_waits(&s->out) ? EPOLLOUT : EPOLLIN);
 	if (ret < 0)
 		session_end(s, err.code != 0 ? err.msg : strerror(-ret));
 }
@@ -445,8 +434,8 @@ look_at_the_clock(struct session_loop *loop)
 	loop->timer_ns = 0;
 	for (struct session *s = loop->sessions; s != NULL; s = s->next) {
 		if (s->fd >= 0 && s->deadline_ns != 0 && s->deadline_ns <= now)
-			session_end(s, s->out_len > 0 ? "it did not read an answer within a second"
-						      : "the rest of a message did not come within a second");
+			session_end(s, outbox_waits(&s->out) ? "it did not read an answer within a second"
+							     : "the rest of a message did not come within a second");
 		else if (s->fd < 0 && s->connect_ns != 0 && s->connect_ns <= now)
 			try_connect(s);
 		timer_set(loop, s->fd >= 0 ? s->deadline_ns : s->connect_ns);
@@ -547,6 +536,7 @@ session_open(struct session_loop *loop, const struct session_options *options, s
 	s->watch.session = s->listen_watch.session = s;
 	s->listen_watch.listens = true;
 	s->fd = -1;
+	outbox_init(&s->out);
 	s->in = malloc(options->kind->message_max);
 	s->closer = closer_new();
 	if (s->in == NULL || s->closer == NULL)

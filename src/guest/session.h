@@ -80,6 +80,9 @@ bool session_has_peer(const struct session *s);
  */
 int session_send(struct session *s, const void *bytes, size_t len);
 
+/* The same with a descriptor along, which stays the caller's; -1: none. */
+int session_send_fd(struct session *s, const void *bytes, size_t len, int fd);
+
 /* Tells in the log that the peer was refused something and goes on; at most once a second. */
 void session_refused(struct session *s, const char *why);
 

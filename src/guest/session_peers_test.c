@@ -172,7 +172,7 @@ a_peer_that_does_not_read_has_a_second_too(void **state)
 
 	port_open(&p);
 	fd = peer_connect(&p);
-	/* 4096 bytes for each 8: its socket fills with answers. */
+	/* 4 KiB for each 8 bytes: its socket fills with answers. */
 	for (sent = 0; sent < 200; sent++)
 		send_message(fd, OP_LONG, 0, 0);
 	until(&p.messages, 200, 200);

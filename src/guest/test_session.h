@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "guest/outbox.h"
 #include "guest/session.h"
 
 #define LEN(a) (sizeof(a) / sizeof((a)[0]))
@@ -20,7 +21,7 @@
 /* Messages of the tests: what the port does with one, and how many bytes follow. */
 enum op { OP_COUNT, OP_ECHO, OP_REFUSE, OP_KEEP, OP_LONG, OP_BAD_HEADER };
 
-#define LONG_ANSWER 4096 /* bytes of what OP_LONG is answered with */
+#define LONG_ANSWER OUTBOX_MAX /* bytes of what OP_LONG is answered with: the most that can wait */
 
 struct message {
 	uint32_t op, len;
