@@ -14,6 +14,7 @@
 #include "base/addr.h"
 #include "ctl/config_adapter.h"
 #include "ctl/config_mistakes.h"
+#include "ctl/config_vf.h"
 
 #define CONFIG_TEXT_MAX (1 << 20) /* bytes of one file */
 #define CONFIG_CPUS_MAX 64        /* processors, and entries of processors.cpus */
@@ -41,7 +42,7 @@ struct config_vlan {
 	uint64_t allowed[4096 / 64]; /* trunk: bit per VID, the native one's among them */
 };
 
-enum config_nic { NIC_TAP, NIC_VHOST, NIC_VF }; /* vf: not offered yet, refused with that reason */
+enum config_nic { NIC_TAP, NIC_VHOST, NIC_VF };
 enum config_vrss_scheduling { VRSS_DYNAMIC, VRSS_STATIC };
 struct config_vrss {
 	bool enabled;        /* default on */
@@ -62,19 +63,20 @@ struct config_port {
 	struct prefix address[CONFIG_ADDRESSES_MAX]; /* key address: one, or a list */
 	unsigned n_addresses;
 	unsigned txqueuelen;         /* default 256 packets; 1 to 100000 */
-	char socket[CONFIG_ARG_MAX]; /* vhost: as given, empty: left out; see config_port_socket */
+	char socket[CONFIG_ARG_MAX]; /* vhost, vf: as given, empty: left out; see config_port_socket */
 	enum config_role role;
 	char socket_owner[CONFIG_ARG_MAX]; /* "user:group"; empty: the daemon's */
 	unsigned socket_mode;              /* default 0660 */
 	bool has_mac;
 	struct mac mac;
-	unsigned queues;     /* 1 to 16, default 1 */
-	unsigned mtu;        /* 68 to 9216; default 1500 of a tap, 9216 of a vhost NIC */
+	unsigned queues;     /* 1 to 16, default 1; of a VF without meaning, see config_port_queues */
+	unsigned mtu;        /* 68 to 9216; default 1500 of a tap and of an _hv VF, 9216 of the others */
 	unsigned vmq_weight; /* 0 to 100, default 100 */
 	bool spoof_check;    /* default on */
 	struct config_vlan vlan;
 	struct config_vrss vrss;
 	enum config_moderation interrupt_moderation; /* default adaptive */
+	struct config_vf vf;
 };
 
 enum config_switch_kind { SWITCH_EXTERNAL, SWITCH_INTERNAL, SWITCH_PRIVATE };
@@ -122,8 +124,17 @@ void config_free(struct config *config);
  */
 char *config_emit(const struct config *config);
 
-/* The name of a vhost port's socket in the run directory: the last part of its path, or "NAME.sock". Returns out. */
+/* The name of a vhost port's socket in the run directory: the last part of its path, or "NAME.sock", a VF's "NAME.vf.sock". Returns out. */
 const char *config_port_socket(const struct config_port *port, char out[CONFIG_SOCKET_MAX]);
+
+/* The same of the vhost device that stands by for its VF; empty when there is none. */
+const char *config_standby_socket(const struct config_port *port, char out[CONFIG_SOCKET_MAX]);
+
+/* The policy of a VF's port that only the switch can carry out, for people; NULL: there is none. */
+const char *config_vf_policy(const struct config_port *port);
+
+/* Queue pairs of its NIC. */
+unsigned config_port_queues(const struct config_port *port);
 
 /* Whether its MTU is another than the default of its NIC. */
 bool config_port_mtu_is_chosen(const struct config_port *port);

@@ -82,6 +82,7 @@ struct config_adapter {
 	struct config_offload offload;
 	uint64_t speed_mbps; /* 0: the link's own */
 	unsigned mtu;        /* 0: the interface's own */
+	unsigned vfs;        /* virtual functions that it may have */
 };
 
 /* Its hash types as bits, 1 << enum config_hash_type: when none was given all but those of IPv6 extension headers (EX). */

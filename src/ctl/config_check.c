@@ -456,6 +456,7 @@ check_document(struct config_check *check, struct ynode *root)
 	config_complete(check->config);
 	config_rules(check);
 	config_rules_ports(check);
+	config_rules_vfs(check);
 }
 
 static void

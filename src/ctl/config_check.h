@@ -31,6 +31,14 @@ size_t config_items_size(enum config_items items);
 void config_rules(struct config_check *check); /* config_rules.c: names, processors, switches; calls the next */
 void config_rules_adapters(struct config_check *check); /* config_rules_adapters.c */
 void config_rules_ports(struct config_check *check);    /* config_rules_ports.c: ports and static entries */
+void config_rules_vfs(struct config_check *check);      /* config_rules_vfs.c: ports with nic: vf; after both others */
+
+/* A key that means something only where another key has that word: says so where map has it nevertheless. */
+void config_only_for(struct config_check *check, const struct ynode *map, const char *key, const char *other,
+		     const char *word);
+
+/* Index of the adapter that name, a scalar, is the name of; -1 with a mistake there when it is of none. */
+int config_adapter_find(struct config_check *check, struct ynode *name);
 
 /* Something that may be there once only. */
 struct config_once {

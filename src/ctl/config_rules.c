@@ -95,24 +95,21 @@ rules_processors(struct config_check *check)
 	config_rule_once(check, list, n, "is given already", "name each CPU once");
 }
 
-static struct ynode *
-adapter_find(const struct config_check *check, const char *name, int *index)
+void
+config_only_for(struct config_check *check, const struct ynode *map, const char *key, const char *other,
+		const char *word)
 {
-	const struct config_list *list = &check->lists[ITEMS_ADAPTERS];
+	struct ynode *node = ynode_get(map, key);
+	char hint[HINT_MAX];
 
-	for (unsigned i = 0; i < list->n; i++) {
-		struct ynode *node = ynode_get(list->node[i], "name");
-
-		if (node && node->kind == YNODE_SCALAR && strcmp(node->text, name) == 0) {
-			*index = (int)i;
-			return list->node[i];
-		}
-	}
-	return NULL;
+	if (node == NULL || node->bad)
+		return;
+	snprintf(hint, sizeof(hint), "write %s: %s, or take %s out", other, word, key);
+	config_value_mistake(check->log, node, hint, "is only for %s %s", other, word);
 }
 
 static void
-unknown_adapter(struct config_check *check, struct ynode *uplink)
+unknown_adapter(struct config_check *check, struct ynode *name)
 {
 	const char *words[CONFIG_ADAPTERS_MAX];
 	char hint[HINT_MAX], shown[CONFIG_SHOW_MAX];
@@ -121,9 +118,24 @@ unknown_adapter(struct config_check *check, struct ynode *uplink)
 	for (unsigned i = 0; i < check->config->n_adapters; i++)
 		if (check->config->adapters[i].name[0] != '\0')
 			words[n++] = check->config->adapters[i].name;
-	config_names_hint(uplink->text, words, n, hint, sizeof(hint));
-	config_value_mistake(check->log, uplink, hint, "'%s' is not the name of an adapter",
-			     config_show(uplink->text, shown));
+	config_names_hint(name->text, words, n, hint, sizeof(hint));
+	config_value_mistake(check->log, name, hint, "'%s' is not the name of an adapter",
+			     config_show(name->text, shown));
+}
+
+int
+config_adapter_find(struct config_check *check, struct ynode *name)
+{
+	const struct config_list *list = &check->lists[ITEMS_ADAPTERS];
+
+	for (unsigned i = 0; i < list->n; i++) {
+		const struct ynode *node = ynode_get(list->node[i], "name");
+
+		if (node && node->kind == YNODE_SCALAR && strcmp(node->text, name->text) == 0)
+			return (int)i;
+	}
+	unknown_adapter(check, name);
+	return -1;
 }
 
 /* user[adapter]: the uplink key that has it already. */
@@ -132,7 +144,7 @@ rules_switch(struct config_check *check, struct config_switch *sw, struct ynode 
 {
 	static const char *const kind[] = { "external", "internal", "private" };
 	struct ynode *uplink = ynode_get(node, "uplink");
-	int index = -1;
+	int index;
 
 	if (config_node_good(node, "kind") && sw->kind == SWITCH_EXTERNAL && uplink == NULL)
 		config_missing(check->log, node, "uplink",
@@ -144,10 +156,9 @@ rules_switch(struct config_check *check, struct config_switch *sw, struct ynode 
 				     "is not for this switch: kind is %s", kind[sw->kind]);
 		return;
 	}
-	if (adapter_find(check, uplink->text, &index) == NULL) {
-		unknown_adapter(check, uplink);
+	index = config_adapter_find(check, uplink);
+	if (index < 0)
 		return;
-	}
 	sw->adapter = index;
 	if (user[index])
 		config_value_mistake(check->log, uplink,

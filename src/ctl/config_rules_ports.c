@@ -20,19 +20,6 @@ switch_node(const struct config_check *check, unsigned i)
 	return check->lists[ITEMS_SWITCHES].node[i];
 }
 
-/* A key that means something only where another key has that word. */
-static void
-only_for(struct config_check *check, const struct ynode *map, const char *key, const char *other, const char *word)
-{
-	struct ynode *node = ynode_get(map, key);
-	char hint[HINT_MAX];
-
-	if (node == NULL || node->bad)
-		return;
-	snprintf(hint, sizeof(hint), "write %s: %s, or take %s out", other, word, key);
-	config_value_mistake(check->log, node, hint, "is only for %s %s", other, word);
-}
-
 static bool
 vlan_has(const uint64_t *set, unsigned id)
 {
@@ -45,12 +32,12 @@ rules_vlan(struct config_check *check, const struct config_vlan *vlan, struct yn
 	if (node == NULL || node->kind != YNODE_MAP || !config_node_usable(node, "mode"))
 		return;
 	if (vlan->mode != VLAN_ACCESS)
-		only_for(check, node, "id", "mode", "access");
+		config_only_for(check, node, "id", "mode", "access");
 	else if (ynode_get(node, "id") == NULL)
 		config_missing(check->log, node, "id", "id: the VLAN of an access port, 1 to 4094");
 	if (vlan->mode != VLAN_TRUNK) {
-		only_for(check, node, "ids", "mode", "trunk");
-		only_for(check, node, "native", "mode", "trunk");
+		config_only_for(check, node, "ids", "mode", "trunk");
+		config_only_for(check, node, "native", "mode", "trunk");
 		return;
 	}
 	if (ynode_get(node, "ids") == NULL)
@@ -65,18 +52,20 @@ static void
 rules_nic(struct config_check *check, const struct config_port *port, struct ynode *node)
 {
 	static const char *const of_tap[] = { "netns", "interface", "address", "txqueuelen" };
-	static const char *const of_vhost[] = { "socket", "role", "socket_owner", "socket_mode",
-						"interrupt_moderation" };
+	static const char *const of_vhost[] = { "role", "interrupt_moderation" };
+	static const char *const of_guests[] = { "socket", "socket_owner", "socket_mode" };
 
-	for (size_t i = 0; i < 4 && port->nic == NIC_VHOST; i++)
-		only_for(check, node, of_tap[i], "nic", "tap");
-	for (size_t i = 0; i < 5 && port->nic != NIC_VHOST; i++)
-		only_for(check, node, of_vhost[i], "nic", "vhost");
+	for (size_t i = 0; i < 4 && port->nic != NIC_TAP; i++)
+		config_only_for(check, node, of_tap[i], "nic", "tap");
+	for (size_t i = 0; i < 2 && port->nic != NIC_VHOST; i++)
+		config_only_for(check, node, of_vhost[i], "nic", "vhost");
+	for (size_t i = 0; i < 3 && port->nic == NIC_TAP; i++)
+		config_only_for(check, node, of_guests[i], "nic", "vhost or vf");
 	if (port->role == ROLE_SERVER)
 		return;
 	/* The socket is made by who listens. */
-	only_for(check, node, "socket_owner", "role", "server");
-	only_for(check, node, "socket_mode", "role", "server");
+	config_only_for(check, node, "socket_owner", "role", "server");
+	config_only_for(check, node, "socket_mode", "role", "server");
 }
 
 static void
@@ -175,37 +164,52 @@ same_directory(const char *a, const char *b)
 	return n == m && memcmp(a, b, n) == 0;
 }
 
+/* The sockets of a file, which lie in one directory. */
+struct sockets {
+	struct config_check *check;
+	struct config_once *list;
+	unsigned n;
+	const struct ynode *first; /* that is given with its directory */
+};
+
+/* node: what it is given by, a scalar; NULL: nothing, its name follows from that of the port. */
+static void
+socket_add(struct sockets *s, struct ynode *port, struct ynode *node, const char *name)
+{
+	if (node != NULL && node->text[0] == '/' && s->first == NULL)
+		s->first = node;
+	if (node != NULL && node->text[0] == '/' && !same_directory(node->text, s->first->text))
+		config_value_mistake(s->check->log, node, "all sockets lie in the daemon's run directory",
+				     "'%s' lies in another directory than the socket in line %u", node->text,
+				     s->first->line);
+	once_add(s->list, &s->n, node != NULL ? node : ynode_get(port, "name"), "", name);
+}
+
 /* The daemon's sockets lie in one directory. Which one it is, is not in the file; that there are not two can be seen. */
 static void
 rule_sockets(struct config_check *check)
 {
 	const struct config *config = check->config;
-	struct config_once *list = calloc(config->n_ports + 1, sizeof(*list));
-	const struct ynode *first = NULL;
-	unsigned n = 0;
+	struct sockets s = { .check = check, .list = calloc(2 * (size_t)config->n_ports + 1, sizeof(*s.list)) };
 
-	if (list == NULL) {
+	if (s.list == NULL) {
 		config_check_no_memory(check);
 		return;
 	}
 	for (unsigned i = 0; i < config->n_ports; i++) {
-		struct ynode *node = ynode_get(port_node(check, i), "socket");
+		const struct config_port *port = &config->ports[i];
+		struct ynode *node = port_node(check, i), *standby = ynode_get(node, "standby");
 		char name[CONFIG_SOCKET_MAX];
 
-		if (config->ports[i].nic != NIC_VHOST || !config_node_usable(port_node(check, i), "socket") ||
-		    !config_node_good(port_node(check, i), "name"))
-			continue;
-		if (node != NULL && node->text[0] == '/' && first == NULL)
-			first = node;
-		if (node != NULL && node->text[0] == '/' && !same_directory(node->text, first->text))
-			config_value_mistake(check->log, node, "all sockets lie in the daemon's run directory",
-					     "'%s' lies in another directory than the socket in line %u", node->text,
-					     first->line);
-		once_add(list, &n, node != NULL ? node : ynode_get(port_node(check, i), "name"), "",
-			 config_port_socket(&config->ports[i], name));
+		if (port->nic != NIC_TAP && config_node_good(node, "nic") && config_node_usable(node, "socket") &&
+		    config_node_good(node, "name"))
+			socket_add(&s, node, ynode_get(node, "socket"), config_port_socket(port, name));
+		if (port->nic == NIC_VF && config_node_good(standby, "socket"))
+			socket_add(&s, node, ynode_get(standby, "socket"), config_standby_socket(port, name));
 	}
-	config_rule_once(check, list, n, "is the socket of another port already,", "each port has a socket of its own");
-	free(list);
+	config_rule_once(check, s.list, s.n, "is the socket of another port already,",
+			 "each port has a socket of its own");
+	free(s.list);
 }
 
 static void

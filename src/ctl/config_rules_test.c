@@ -222,7 +222,7 @@ keys_fit_their_nic(void **state)
 		{ "txqueuelen of vhost", HEAD PORTS VHOST("1", ", txqueuelen: `256"), "txqueuelen is only for nic tap",
 		  "", NULL },
 		{ "socket of tap", HEAD PORTS VM("1", ", socket: `a"), "port 'vm1': socket is only for nic vhost",
-		  "write nic: vhost, or take socket out", "switches[0].ports[0].socket" },
+		  "write nic: vhost or vf, or take socket out", "switches[0].ports[0].socket" },
 		{ "role of tap", HEAD PORTS VM("1", ", role: `server"), "role is only for nic vhost", "", NULL },
 		{ "socket_owner of tap", HEAD PORTS VM("1", ", socket_owner: `\"a:b\""), "only for nic vhost", "",
 		  NULL },
@@ -324,14 +324,14 @@ all_mistakes_come_in_the_order_of_the_file(void **state)
 				   "- {name: a, uplink: null}\n"
 				   "- {name: a, uplink: null}\n"
 				   "switches: [{name: sw, kind: external,\n"
-				   "  ports: [{name: p, nic: vf, mtu: 1,\n"
+				   "  ports: [{name: p, nic: fv, mtu: 1,\n"
 				   "    vlan: {mode: access, id: 0}}]}]\n"
 				   "log: {level: loud}\n";
 	static const struct {
 		unsigned line;
 		const char *msg;
 	} want[] = {
-		{ 2, "'cout'" }, { 5, "another adapter" }, { 6, "'uplink' is missing" }, { 7, "nic vf" },
+		{ 2, "'cout'" }, { 5, "another adapter" }, { 6, "'uplink' is missing" }, { 7, "nic 'fv'" },
 		{ 7, "mtu 1 " }, { 8, "vlan.id 0" },       { 9, "log.level 'loud'" },
 	};
 	struct config_mistakes m;

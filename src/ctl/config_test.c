@@ -340,11 +340,12 @@ a_mistake_reads_as_file_line_and_hint(void **state)
 
 	assert_null(config_parse(yaml, sizeof(yaml) - 1, &m));
 	text = config_mistakes_text(&m, "host.yaml");
-	assert_string_equal(text, "host.yaml:6:41: port 'vm1': unknown key 'vlna' (switches[0].ports[0].vlna)\n"
-				  "  hint: did you mean 'vlan'?\n"
-				  "host.yaml:6:55: port 'vm1': mtu 1 is outside 68 to 9216 (switches[0].ports[0].mtu)\n"
-				  "  hint: valid: 68 to 9216 bytes; largest packet without the Ethernet header; left "
-				  "out: 1500, or for a vhost NIC 9216, less if QEMU says so\n");
+	assert_string_equal(text,
+			    "host.yaml:6:41: port 'vm1': unknown key 'vlna' (switches[0].ports[0].vlna)\n"
+			    "  hint: did you mean 'vlan'?\n"
+			    "host.yaml:6:55: port 'vm1': mtu 1 is outside 68 to 9216 (switches[0].ports[0].mtu)\n"
+			    "  hint: valid: 68 to 9216 bytes; largest packet without the Ethernet header; left "
+			    "out: 1500, for a vhost NIC or a VF 9216 (less if QEMU says so), for an _hv VF 1500\n");
 	free(text);
 	config_mistakes_free(&m);
 }

@@ -103,23 +103,50 @@ config_hash_types(const struct config_rss *rss)
 	return bits;
 }
 
+static const char *
+last_part(const char *path, char out[CONFIG_SOCKET_MAX])
+{
+	const char *slash = strrchr(path, '/');
+
+	snprintf(out, CONFIG_SOCKET_MAX, "%.63s", slash ? slash + 1 : path);
+	return out;
+}
+
 const char *
 config_port_socket(const struct config_port *port, char out[CONFIG_SOCKET_MAX])
 {
-	const char *slash = strrchr(port->socket, '/');
-
-	if (port->socket[0] == '\0')
-		snprintf(out, CONFIG_SOCKET_MAX, "%s.sock", port->name);
-	else
-		snprintf(out, CONFIG_SOCKET_MAX, "%.63s", slash ? slash + 1 : port->socket);
+	if (port->socket[0] != '\0')
+		return last_part(port->socket, out);
+	snprintf(out, CONFIG_SOCKET_MAX, "%s%s", port->name, port->nic == NIC_VF ? ".vf.sock" : ".sock");
 	return out;
+}
+
+const char *
+config_standby_socket(const struct config_port *port, char out[CONFIG_SOCKET_MAX])
+{
+	return last_part(port->vf.standby.socket, out);
+}
+
+unsigned
+config_port_queues(const struct config_port *port)
+{
+	return port->nic == NIC_VF ? CONFIG_VF_QUEUES : port->queues;
+}
+
+/* A VF's filters know one VLAN, whose tag is put on and taken off for it, or none. */
+const char *
+config_vf_policy(const struct config_port *port)
+{
+	return port->vlan.mode == VLAN_TRUNK ? "a trunk of VLANs" : NULL;
 }
 
 /* A guest finds its own MTU within the limit, so that is the largest by default. */
 int64_t
 config_port_mtu_implied(const void *port)
 {
-	return ((const struct config_port *)port)->nic == NIC_TAP ? 1500 : 9216;
+	const struct config_port *is = port;
+
+	return is->nic == NIC_TAP || (is->nic == NIC_VF && config_vf_is_hv(&is->vf)) ? 1500 : 9216;
 }
 
 bool

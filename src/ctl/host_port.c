@@ -16,6 +16,7 @@
 static const struct host_medium *const media[] = {
 	[NIC_TAP] = &host_medium_tap,
 	[NIC_VHOST] = &host_medium_vhost,
+	[NIC_VF] = NULL,
 };
 
 /* mac: the NIC's own, configured or not; zero: not known. Until then the first source is noted, whether it is checked later or not. */
@@ -106,7 +107,7 @@ place(struct host_port *hp, struct err *err)
 static int
 make_queues(struct host_port *hp, struct err *err)
 {
-	for (; hp->n_queues < hp->is.queues; hp->n_queues++) {
+	for (; hp->n_queues < config_port_queues(&hp->is); hp->n_queues++) {
 		struct queue *q = queue_new(&hp->vport, hp->n_queues);
 
 		if (q == NULL)
@@ -182,6 +183,10 @@ host_port_add(struct host *host, struct host_switch *on, const struct config_por
 	struct host_port *hp = aligned_alloc(64, (sizeof(*hp) + 63) / 64 * 64);
 	int ret;
 
+	if (media[is->nic] == NULL) {
+		free(hp);
+		return err_set(err, -EOPNOTSUPP, "port '%s': nic vf does not run in this version yet", is->name);
+	}
 	if (hp == NULL)
 		return err_set(err, -ENOMEM, "no memory for port '%s'", is->name);
 	memset((void *)hp, 0, sizeof(*hp));

@@ -217,7 +217,13 @@ static const struct schema_key adapter_keys[] = {
 	  .unit = "bytes",
 	  .help = "largest packet without the Ethernet header; left out: the interface's own",
 	  .bind = BIND(config_adapter, mtu) },
-	NOT_OFFERED("vfs", SCHEMA_INT, "virtual functions"),
+	{ .name = "vfs",
+	  .type = SCHEMA_INT,
+	  .min = 0,
+	  .max = CONFIG_VFS_MAX,
+	  .fallback = "0",
+	  .help = "virtual functions: ports of its switch that may be nic: vf",
+	  .bind = BIND(config_adapter, vfs) },
 	END_OF_KEYS
 };
 

@@ -103,6 +103,18 @@ static const struct schema_key vrss_keys[] = {
 
 static const struct schema_object vrss = { "vrss", "Spreading of a port's frames over its queue pairs.", vrss_keys };
 
+static const struct schema_key standby_keys[] = {
+	{ .name = "socket",
+	  .type = SCHEMA_STRING,
+	  .min = 1,
+	  .max = CONFIG_ARG_MAX - 1,
+	  .help = "the socket of a vhost device, a name in the run directory or its path",
+	  .bind = BIND(config_standby, socket, .check = config_check_socket) },
+	END_OF_KEYS
+};
+
+static const struct schema_object standby = { "standby", "The synthetic NIC beside a VF.", standby_keys };
+
 static const struct schema_key port_keys[] = {
 	{ .name = "name",
 	  .type = SCHEMA_NAME,
@@ -113,9 +125,8 @@ static const struct schema_key port_keys[] = {
 	  .type = SCHEMA_ENUM,
 	  .required = true,
 	  .choices = WORDS("tap", "vhost", "vf"),
-	  .planned = WORDS("vf"),
-	  .help = "what stands behind it: tap is an interface of this host or a namespace, vhost the NIC of a QEMU "
-		  "guest",
+	  .help = "what stands behind it: tap is an interface of this host or a namespace, vhost a virtio NIC of a "
+		  "QEMU guest, vf a virtual function that its own driver drives",
 	  .bind = BIND(config_port, nic) },
 	{ .name = "netns",
 	  .type = SCHEMA_STRING,
@@ -146,9 +157,8 @@ static const struct schema_key port_keys[] = {
 	  .type = SCHEMA_STRING,
 	  .min = 1,
 	  .max = CONFIG_ARG_MAX - 1,
-	  .help = "vhost: the socket between QEMU and us, a name in the run directory (/run/fairlead) or its path; "
-		  "left "
-		  "out: the port's name and .sock",
+	  .help = "vhost, vf: the socket between QEMU and us, a name in the run directory (/run/fairlead) or its "
+		  "path; left out: the port's name and .sock, or .vf.sock",
 	  .bind = BIND(config_port, socket, .check = config_check_socket) },
 	{ .name = "role",
 	  .type = SCHEMA_ENUM,
@@ -160,18 +170,18 @@ static const struct schema_key port_keys[] = {
 	  .type = SCHEMA_STRING,
 	  .min = 1,
 	  .max = CONFIG_ARG_MAX - 1,
-	  .help = "vhost, server: whom the socket belongs to, as root:kvm; left out: the user that the daemon was "
+	  .help = "vhost (server), vf: whom the socket belongs to, as root:kvm; left out: the user that the daemon was "
 		  "started as",
 	  .bind = BIND(config_port, socket_owner, .check = config_check_owner) },
 	{ .name = "socket_mode",
 	  .type = SCHEMA_STRING,
 	  .fallback = "0660",
-	  .help = "vhost, server: its mode, in octal; who may write to it may connect",
+	  .help = "vhost (server), vf: its mode, in octal; who may write to it may connect",
 	  .bind = BIND(config_port, socket_mode, .codec = &config_mode_codec) },
 	{ .name = "mac",
 	  .type = SCHEMA_MAC,
 	  .help = "its MAC; left out: of a tap one by chance, another at each start; of a vhost NIC the first source "
-		  "address that its guest uses",
+		  "address that its guest uses; of a vf one by chance",
 	  .bind = BIND(config_port, mac, .given = offsetof(struct config_port, has_mac)) },
 	{ .name = "queues",
 	  .type = SCHEMA_INT,
@@ -179,15 +189,16 @@ static const struct schema_key port_keys[] = {
 	  .max = 16,
 	  .fallback = "1",
 	  .unit = "queues",
-	  .help = "queue pairs of the NIC: the most that vRSS spreads over",
+	  .help = "queue pairs of a tap or vhost NIC: the most that vRSS spreads over; a vf has 2",
 	  .bind = BIND(config_port, queues) },
 	{ .name = "mtu",
 	  .type = SCHEMA_INT,
 	  .min = 68,
 	  .max = 9216,
 	  .unit = "bytes",
-	  .help = "largest packet without the Ethernet header; left out: 1500, or for a vhost NIC 9216, less if QEMU "
-		  "says so",
+	  .help = "largest packet without the Ethernet header; left out: 1500, for a vhost NIC or a VF 9216 (less if "
+		  "QEMU "
+		  "says so), for an _hv VF 1500",
 	  .bind = BIND(config_port, mtu, .implied = config_port_mtu_implied) },
 	{ .name = "vmq_weight",
 	  .type = SCHEMA_INT,
@@ -218,14 +229,59 @@ static const struct schema_key port_keys[] = {
 	  .help = "vhost: how far interrupts of the guest are held back to be fewer: by its traffic, never, or to a "
 		  "fixed rate",
 	  .bind = BIND(config_port, interrupt_moderation) },
-	NOT_OFFERED("adapter", SCHEMA_NAME, "the adapter of a vf NIC"),
-	NOT_OFFERED("model", SCHEMA_ENUM, "the model of a vf NIC"),
-	NOT_OFFERED("on_policy", SCHEMA_ENUM, "what a vf NIC does when a policy forbids the bypass"),
-	NOT_OFFERED("doorbell", SCHEMA_ENUM, "how a vf NIC's doorbells are watched"),
-	NOT_OFFERED("ipsec_offload", SCHEMA_BOOL, "IPsec by the NIC"),
-	NOT_OFFERED("trust", SCHEMA_BOOL, "may the guest change its MAC"),
-	NOT_OFFERED("rate_mbps", SCHEMA_INT, "a cap on what it sends"),
-	NOT_OFFERED("standby", SCHEMA_OBJECT, "the synthetic NIC that takes over from a vf"),
+	{ .name = "adapter",
+	  .type = SCHEMA_NAME,
+	  .help = "vf: the adapter that it is a function of; left out: that of its switch, which it must be",
+	  .bind = BIND(config_port, vf.adapter, .ref = REF_ADAPTER) },
+	{ .name = "model",
+	  .type = SCHEMA_ENUM,
+	  .choices = WORDS(VF_MODEL_WORDS),
+	  .fallback = "x550",
+	  .help = "vf: the device that the guest finds; Linux drives each with ixgbevf, the _hv ones as under Hyper-V",
+	  .bind = BIND(config_port, vf.model) },
+	{ .name = "doorbell",
+	  .type = SCHEMA_ENUM,
+	  .choices = WORDS("mapped", "trapped"),
+	  .fallback = "mapped",
+	  .help = "vf: mapped: the guest writes into memory that a processor looks at now and then; trapped: each "
+		  "write "
+		  "is a message, which is slower, and lets the processor sleep",
+	  .bind = BIND(config_port, vf.trapped) },
+	{ .name = "on_policy",
+	  .type = SCHEMA_ENUM,
+	  .choices = WORDS("switch", "refuse", "bypass"),
+	  .fallback = "switch",
+	  .help = "vf: where a policy of the port needs the switch: its frames go through the switch, or the file is "
+		  "refused, or they bypass both",
+	  .bind = BIND(config_port, vf.on_policy) },
+	{ .name = "ipsec_offload",
+	  .type = SCHEMA_BOOL,
+	  .fallback = "off",
+	  .help = "vf, on: the guest's driver is offered IPsec by the NIC",
+	  .bind = BIND(config_port, vf.ipsec_offload) },
+	{ .name = "trust",
+	  .type = SCHEMA_BOOL,
+	  .fallback = "off",
+	  .help = "vf, on: the guest may change its MAC and be promiscuous",
+	  .bind = BIND(config_port, vf.trust) },
+	{ .name = "link",
+	  .type = SCHEMA_BOOL,
+	  .fallback = "on",
+	  .help = "vf, off: the guest sees its link down",
+	  .bind = BIND(config_port, vf.link) },
+	{ .name = "rate_mbps",
+	  .type = SCHEMA_INT,
+	  .min = 0,
+	  .max = CONFIG_VF_RATE,
+	  .fallback = "0",
+	  .unit = "Mb/s",
+	  .help = "vf: the most that the guest may send; 0: no cap",
+	  .bind = BIND(config_port, vf.rate_mbps) },
+	{ .name = "standby",
+	  .type = SCHEMA_OBJECT,
+	  .of = &standby,
+	  .help = "vf: the synthetic NIC of the same guest and MAC that takes over while its VF is not driven",
+	  .bind = BIND(config_port, vf.standby) },
 	END_OF_KEYS
 };
 

@@ -8,5 +8,6 @@
 #define HASH_TYPE_WORDS \
 	"ipv4", "tcp-ipv4", "udp-ipv4", "ipv6", "tcp-ipv6", "udp-ipv6", "ipv6-ex", "tcp-ipv6-ex", "udp-ipv6-ex"
 #define SCHEDULING_WORDS "dynamic", "static"
+#define VF_MODEL_WORDS "x550", "x540", "82599", "x550_hv", "x540_hv", "82599_hv"
 #define MODERATION_WORDS "adaptive", "off", "low", "medium", "high"
 #endif
