@@ -11,10 +11,12 @@
 #include "guest/vfio_user.h"
 #include "nic/queue.h"
 #include "nic/sink.h"
+#include "pkt/toeplitz.h"
 
-#define VF_PAIRS 2      /* queue pairs that ixgbevf uses at most */
-#define VF_VECTORS 3    /* MSI-X: one for each pair, one for mailbox and link */
-#define VF_MTU_MAX 9710 /* ixgbevf, max_mtu */
+#define VF_PAIRS 2       /* queue pairs that ixgbevf uses at most */
+#define VF_VECTORS 3     /* MSI-X: one for each pair, one for mailbox and link */
+#define VF_MTU_MAX 9710  /* ixgbevf, max_mtu */
+#define VF_OTHER_MACS 16 /* unicast addresses beside its own that a trusted driver may ask for; our choice */
 
 /* In words of the configuration: x550 (default), x540, 82599, x550_hv, x540_hv, 82599_hv. */
 enum vf_model { VF_X550, VF_X540, VF_82599, VF_X550_HV, VF_X540_HV, VF_82599_HV, VF_MODELS };
@@ -46,9 +48,9 @@ struct vf_options {
 	struct vf_policy policy;
 	/* VF_PAIRS; transmit rings become their QUEUE_FROM_SENDER. Borrowed while it lives. */
 	struct queue *const *queues;
-	void *ingress;                   /* where frames of the guest enter: struct source, port */
-	struct vport *vport;             /* whose books a malformed frame enters */
-	const struct toeplitz *toeplitz; /* for 82599 and X540, whose key is the host's. Borrowed */
+	void *ingress;                     /* where frames of the guest enter: struct source, port */
+	struct vport *vport;               /* whose books a malformed frame enters */
+	uint8_t rss_key[TOEPLITZ_KEY_LEN]; /* for 82599 and X540, whose key is the host's */
 	/* The driver asked for other filters (address, VLANs, multicast, promiscuous): vf_filters has them. Control; may be NULL. */
 	void (*filters_changed)(void *arg);
 	/* Its receive side began (true) or ended (false) to take frames; withdrawn: MSI-X and bus master are off, too. Control; may be NULL. */
@@ -58,7 +60,7 @@ struct vf_options {
 
 /* What the NIC switch delivers to it. */
 struct vf_filters {
-	struct mac mac[1 + 16]; /* its own address, then SET_MACVLAN's */
+	struct mac mac[1 + VF_OTHER_MACS]; /* its own address, then SET_MACVLAN's */
 	unsigned n_macs;
 	uint64_t vlans[4096 / 64]; /* VIDs that it has asked for; bit 0: untagged */
 	bool all_vlans;            /* _HV models cannot ask */
