@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "guest/frame.h"
 #include "guest/vhost_rings.h"
 #include "guest/vring_writer.h"
 #include "pkt/build.h"
@@ -255,46 +256,23 @@ vring_put(struct vring *r, struct lane *lane, struct pkt *const *pkts, const int
 		vring_call(r);
 }
 
-/* Some of a burst's packets, in order, and where they stand in it. */
-struct group {
-	struct pkt *pkt[PKT_BURST];
-	int tag[PKT_BURST];
-	uint8_t verdict[PKT_BURST], at[PKT_BURST];
-	unsigned n;
-};
-
-static inline void
-group_add(struct group *g, struct pkt *pkt, int tag, unsigned at)
-{
-	g->pkt[g->n] = pkt;
-	g->tag[g->n] = tag;
-	g->at[g->n++] = (uint8_t)at;
-}
-
-static inline void
-group_verdicts(const struct group *g, uint8_t *verdict)
-{
-	for (unsigned i = 0; i < g->n; i++)
-		verdict[g->at[i]] = g->verdict[i];
-}
-
 /* All of pkts from first on that the table sends to the same queue; the others stay for later. */
 static void
 put_group(struct vhost_rings *v, struct lane *lane, struct pkt *const *pkts, const int *tags, unsigned n,
 	  uint8_t *queue, unsigned first, uint8_t *verdict)
 {
 	uint8_t q = queue[first];
-	struct group g;
+	struct frame_group g;
 
 	g.n = 0;
 	for (unsigned i = first; i < n; i++) {
 		if (queue[i] != q)
 			continue;
 		queue[i] = VHOST_PAIRS_MAX;
-		group_add(&g, pkts[i], tags[i], i);
+		frame_group_add(&g, pkts[i], tags[i], i);
 	}
 	vring_put(&v->rx[q], lane, g.pkt, g.tag, g.n, g.verdict);
-	group_verdicts(&g, verdict);
+	frame_group_verdicts(&g, verdict);
 }
 
 static void
@@ -308,21 +286,6 @@ put_spread(struct vhost_rings *v, const struct spread *spread, struct lane *lane
 	for (unsigned i = 0; i < n; i++)
 		if (queue[i] < VHOST_PAIRS_MAX)
 			put_group(v, lane, pkts, tags, n, queue, i, verdict);
-}
-
-static inline bool
-fits(const struct pkt *pkt, uint32_t longest)
-{
-	return likely(pkt->len <= longest) || pkt_cut_longest(pkt, PKT_TAG_NONE) <= longest;
-}
-
-static bool
-all_fit(struct pkt *const *pkts, unsigned n, uint32_t longest)
-{
-	for (unsigned i = 0; i < n; i++)
-		if (unlikely(!fits(pkts[i], longest)))
-			return false;
-	return true;
 }
 
 static void
@@ -340,19 +303,19 @@ static void
 put_fitting(struct vhost_rings *v, const struct spread *spread, struct lane *lane, struct pkt *const *pkts,
 	    const int *tags, unsigned n, uint32_t longest, uint8_t *verdict)
 {
-	struct group g;
+	struct frame_group g;
 
 	g.n = 0;
 	for (unsigned i = 0; i < n; i++) {
-		if (fits(pkts[i], longest))
-			group_add(&g, pkts[i], tags[i], i);
+		if (frame_fits(pkts[i], longest))
+			frame_group_add(&g, pkts[i], tags[i], i);
 		else
 			verdict[i] = DROP_TOO_BIG;
 	}
 	if (g.n == 0)
 		return;
 	put_all(v, spread, lane, g.pkt, g.tag, g.n, g.verdict);
-	group_verdicts(&g, verdict);
+	frame_group_verdicts(&g, verdict);
 }
 
 static void
@@ -364,7 +327,7 @@ vhost_put(struct sink *s, struct lane *lane, struct pkt *const *pkts, const int 
 
 	if (unlikely(spread == NULL))
 		memset(verdict, DROP_PORT_DOWN, n);
-	else if (likely(all_fit(pkts, n, longest)))
+	else if (likely(frames_fit(pkts, n, longest)))
 		put_all(v, spread, lane, pkts, tags, n, verdict);
 	else
 		put_fitting(v, spread, lane, pkts, tags, n, longest, verdict);

@@ -7,16 +7,10 @@
  */
 #include <string.h>
 
+#include "guest/frame.h"
 #include "guest/vring_chain.h"
 #include "pkt/claim.h"
 
-/* Bytes that one burst moves: with 64 KiB frames it would otherwise keep the other queues waiting for 200 us. As in tap.c. */
-#define BURST_BYTES (256 * 1024)
-/*
- * Descriptors that one burst looks at, beyond chains of one: 32 chains of 1024 that are no frame would keep the other queues waiting for
- * 300 us, these for 40. 32 frames of 64 KiB have 1,100 from FreeBSD. Our choice.
- */
-#define BURST_DESCS 4096
 #define RARP_LEN 60 /* the least of an Ethernet frame, IEEE 802.3, 4A.4.2, without its FCS */
 
 /* A chain of len bytes that cannot be shown to the switch, but belongs into the books. Returns false: no frame. */
@@ -42,23 +36,6 @@ copy_first(uint8_t *dst, const struct vring_chain *chain, uint32_t n)
 		memcpy(dst, s->va, here);
 		dst += here;
 		n -= here;
-	}
-}
-
-/* The view of a frame of len bytes that lies in pkt->segs. */
-static void
-view(struct pkt *pkt, uint32_t len)
-{
-	uint16_t done = 0;
-
-	pkt->len = len;
-	pkt->hdr_len = (uint16_t)(len < PKT_HDR_MAX ? len : PKT_HDR_MAX);
-	pkt->skip = pkt->hdr_len;
-	for (const struct iovec *seg = pkt->segs; done < pkt->hdr_len; seg++) {
-		uint16_t left = pkt->hdr_len - done, here = seg->iov_len < left ? (uint16_t)seg->iov_len : left;
-
-		memcpy(pkt->hdr + done, seg->iov_base, here);
-		done += here;
 	}
 }
 
@@ -144,7 +121,7 @@ show_chain(struct vring *r, struct lane *lane, const struct guest_mem *mem, uint
 	pkt->writable = false;
 	if (n > BURST_SEGS)
 		gather(pkt, &chain, r->is.header_len, burst_room(&lane->burst, i), seg);
-	view(pkt, chain.len - r->is.header_len);
+	frame_view(pkt, chain.len - r->is.header_len);
 	pkt_claim_read(pkt, &h);
 	return 1;
 }

@@ -59,10 +59,10 @@ struct vf_rings;
 
 struct vf_rings_setup {
 	struct queue *const
-		*queues;     /* VF_RX_RINGS; borrowed. Transmit rings i and i + 2 are QUEUE_FROM_SENDER of queue i */
-	void *ingress;       /* struct port */
-	struct vport *vport; /* whose books a frame enters that cannot even be shown */
-	bool fixed_rlpml;    /* 82599: RLPML in RXDCTL has no meaning */
+		*queues; /* VF_RX_RINGS; borrowed. Transmit rings i and i + 2 are QUEUE_FROM_SENDER of queue i */
+	struct ingress *ingress;
+	bool fixed_rlpml; /* 82599: RLPML in RXDCTL has no meaning */
+	bool trapped;     /* doorbells: vf_rings_kick follows each; else a worker looks at the pages */
 	uint8_t *rx_page,
 		*tx_page; /* pages 1 and 2 of BAR 0, 4 KiB each; the guest writes them any time (or the trap handler does) */
 	const struct guest_mem *_Atomic *mem;
@@ -105,7 +105,7 @@ void vf_rings_stop(struct vf_rings *r);
 int vf_rings_set_rules(struct vf_rings *r, const struct vf_rx_rules *rules);
 
 /* Where its frames enter from the next burst on. When this returns no lane uses the former one for it. Control. */
-void vf_rings_set_ingress(struct vf_rings *r, void *ingress);
+void vf_rings_set_ingress(struct vf_rings *r, struct ingress *ingress);
 
 /* A doorbell that was trapped, or any sign of life: its transmit rings are looked at soon. Control. */
 void vf_rings_kick(struct vf_rings *r);
