@@ -114,6 +114,10 @@ vfuser_region(struct vfuser *v, unsigned index, struct vfuser_region *out)
 		/* QEMU: an answer that is larger than what it has room for is lost. */
 		if (m.region.index != index || m.size > VFUSER_HEADER_LEN + room)
 			goto broken;
+		/* QEMU, even where they do not follow. */
+		if ((m.region.flags & VFUSER_REGION_CAPS) &&
+		    (m.region.cap_offset < REGION_LEN || m.region.cap_offset > m.region.argsz))
+			goto broken;
 		if (m.region.argsz <= room)
 			break;
 		room = m.region.argsz;

@@ -47,10 +47,11 @@ answer_mappable(struct vfio_call *c, struct vfio_user_region_info *info, const s
 	struct vfio_user_sparse sparse = { VFIO_USER_CAP_SPARSE, VFIO_USER_CAP_SPARSE_VERSION, 0, r->n_areas, 0 };
 
 	info->flags |= VFIO_USER_REGION_MMAP | VFIO_USER_REGION_CAPS;
+	/* Also where they do not follow: QEMU gives up when it is below (hw/vfio-user/device.c). */
+	info->cap_offset = sizeof(*info);
 	info->argsz = (uint32_t)(sizeof(*info) + sizeof(sparse) + r->n_areas * sizeof(r->area[0]));
 	if (room < info->argsz)
 		return answer(c, info, sizeof(*info));
-	info->cap_offset = sizeof(*info);
 	answer(c, info, sizeof(*info));
 	answer(c, &sparse, sizeof(sparse));
 	c->answer_fd = r->fd;
@@ -82,6 +83,16 @@ vfio_get_region_info(struct vfio_user *v, struct vfio_call *c, struct err *err)
 	return answer(c, &info, sizeof(info));
 }
 
+/*
+ * Interrupts of a type. ERR is a device's last word, which stops the VM: we never say it, but QEMU complains to its user where there is
+ * none.
+ */
+static unsigned
+count_irqs(const struct vfio_user *v, uint32_t type)
+{
+	return type == VFIO_IRQ_MSIX ? v->is.ops->n_vectors : type == VFIO_IRQ_ERR;
+}
+
 int
 vfio_get_irq_info(struct vfio_user *v, struct vfio_call *c, struct err *err)
 {
@@ -92,11 +103,9 @@ vfio_get_irq_info(struct vfio_user *v, struct vfio_call *c, struct err *err)
 		return too_small(info.argsz, err);
 	if (info.index >= VFIO_IRQS)
 		return err_set(err, -EINVAL, "interrupt type %" PRIu32 " of %d", info.index, VFIO_IRQS);
-	info = (struct vfio_user_irq_info){ sizeof(info), 0, info.index, 0 };
-	if (info.index == VFIO_IRQ_MSIX) {
+	info = (struct vfio_user_irq_info){ sizeof(info), 0, info.index, count_irqs(v, info.index) };
+	if (info.count > 0)
 		info.flags = VFIO_USER_IRQ_EVENTFD; /* not NORESIZE: vectors come one by one */
-		info.count = v->is.ops->n_vectors;
-	}
 	return answer(c, &info, sizeof(info));
 }
 
@@ -115,9 +124,9 @@ static int
 check_eventfds(const struct vfio_user *v, const struct vfio_call *c, const struct vfio_user_set_irqs *s,
 	       struct err *err)
 {
-	unsigned n = v->is.ops->n_vectors;
+	unsigned n = count_irqs(v, s->index);
 
-	if (s->index != VFIO_IRQ_MSIX)
+	if (n == 0)
 		return err_set(err, -EINVAL, "there are no interrupts of type %" PRIu32, s->index);
 	if (s->count == 0 || s->start >= n || s->count > n - s->start)
 		return err_set(err, -EINVAL, "%" PRIu32 " vectors from %" PRIu32 " on, of %u", s->count, s->start, n);
@@ -152,7 +161,7 @@ vfio_set_irqs(struct vfio_user *v, struct vfio_call *c, struct err *err)
 	ret = check_eventfds(v, c, &s, err);
 	if (ret < 0)
 		return ret;
-	for (unsigned i = 0; i < s.count; i++) {
+	for (unsigned i = 0; i < s.count && s.index == VFIO_IRQ_MSIX; i++) {
 		int fd = c->n_fds > 0 ? c->fds[i] : -1;
 
 		if (fd >= 0) {

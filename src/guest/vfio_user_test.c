@@ -140,6 +140,7 @@ a_vmm_finds_the_regions_and_the_vectors(void **state)
 		uint64_t size;
 	} rows[] = { { 0, 0xf, BAR_SIZE }, { 1, 0, 0 }, { 2, 0, 0 },    { 3, 1, BAR_SIZE }, { 4, 0, 0 },
 		     { 5, 0, 0 },          { 6, 0, 0 }, { 7, 3, 4096 }, { 8, 0, 0 } };
+	static const unsigned counts[] = { 0, 0, VECTORS, 1, 0 }; /* without the fourth, QEMU warns its user */
 	uint32_t flags, n_regions, n_irqs, count;
 	struct vfuser_region r;
 
@@ -158,8 +159,8 @@ a_vmm_finds_the_regions_and_the_vectors(void **state)
 	}
 	for (unsigned i = 0; i < 5; i++) {
 		assert_int_equal(vfuser_irqs(&d.vmm, i, &flags, &count), 0);
-		assert_int_equal(flags, i == VFUSER_MSIX);
-		assert_int_equal(count, i == VFUSER_MSIX ? VECTORS : 0);
+		assert_int_equal(flags, counts[i] > 0);
+		assert_int_equal(count, counts[i]);
 	}
 	assert_int_equal(d.syncs, 0);
 }
@@ -191,10 +192,8 @@ capabilities_come_only_with_room_for_them(void **state)
 	static const struct {
 		uint32_t argsz;
 		unsigned sent, error, answer;
-		uint32_t cap_offset;
-	} rows[] = { { 0, 32, EINVAL, 0, 0 },      { 31, 32, EINVAL, 0, 0 }, { 32, 32, 0, 32, 0 },
-		     { 63, 32, 0, 32, 0 },         { 64, 32, 0, 64, 32 },    { 64, 64, 0, 64, 32 },
-		     { UINT32_MAX, 32, 0, 64, 32 } };
+	} rows[] = { { 0, 32, EINVAL, 0 }, { 31, 32, EINVAL, 0 }, { 32, 32, 0, 32 },        { 63, 32, 0, 32 },
+		     { 64, 32, 0, 64 },    { 64, 64, 0, 64 },     { UINT32_MAX, 32, 0, 64 } };
 
 	device_agree(&d);
 	for (unsigned i = 0; i < LEN(rows); i++) {
@@ -205,8 +204,8 @@ capabilities_come_only_with_room_for_them(void **state)
 		if (rows[i].error != 0)
 			continue;
 		assert_int_equal(m.size, 16 + rows[i].answer);
-		assert_int_equal(m.region.argsz, 64); /* 32, a capability of 16, one area of 16 */
-		assert_int_equal(m.region.cap_offset, rows[i].cap_offset);
+		assert_int_equal(m.region.argsz, 64);      /* 32, a capability of 16, one area of 16 */
+		assert_int_equal(m.region.cap_offset, 32); /* or QEMU gives up, even after the short answer */
 		assert_int_equal(m.region.flags, 0xf);
 	}
 }
@@ -371,7 +370,10 @@ vectors_that_cannot_be_are_refused_whole(void **state)
 		{ 19, 0x24, 2, 0, 1, 1, 20, EINVAL },
 		{ 20, 0x24, 0, 0, 1, 1, 20, EINVAL },
 		{ 20, 0x24, 1, 0, 1, 1, 20, EINVAL },
-		{ 20, 0x24, 3, 0, 1, 1, 20, EINVAL },
+		{ 20, 0x24, 3, 0, 1, 1, 20, 0 }, /* heard, and never used */
+		{ 20, 0x24, 3, 0, 1, 0, 20, 0 },
+		{ 20, 0x24, 3, 0, 2, 2, 20, EINVAL },
+		{ 20, 0x24, 3, 1, 1, 1, 20, EINVAL },
 		{ 20, 0x24, 4, 0, 1, 0, 20, EINVAL },
 		{ 20, 0x24, 5, 0, 1, 1, 20, EINVAL },
 		{ 20, 0x24, UINT32_MAX, 0, 1, 1, 20, EINVAL },
