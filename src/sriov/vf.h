@@ -9,6 +9,7 @@
 #include "base/addr.h"
 #include "base/err.h"
 #include "guest/vfio_user.h"
+#include "nic/ingress.h"
 #include "nic/queue.h"
 #include "nic/sink.h"
 #include "pkt/toeplitz.h"
@@ -48,8 +49,7 @@ struct vf_options {
 	struct vf_policy policy;
 	/* VF_PAIRS; transmit rings become their QUEUE_FROM_SENDER. Borrowed while it lives. */
 	struct queue *const *queues;
-	void *ingress;                     /* where frames of the guest enter: struct source, port */
-	struct vport *vport;               /* whose books a malformed frame enters */
+	struct ingress *ingress;           /* where frames of the guest enter */
 	uint8_t rss_key[TOEPLITZ_KEY_LEN]; /* for 82599 and X540, whose key is the host's */
 	/* The driver asked for other filters (address, VLANs, multicast, promiscuous): vf_filters has them. Control; may be NULL. */
 	void (*filters_changed)(void *arg);
@@ -96,7 +96,7 @@ struct sink *vf_sink(struct vf *vf);
 void vf_set(struct vf *vf, const struct vf_policy *policy);
 
 /* Where its frames enter from the next burst on. When this returns no lane uses the former one for it. Control. */
-void vf_set_ingress(struct vf *vf, void *ingress);
+void vf_set_ingress(struct vf *vf, struct ingress *ingress);
 
 void vf_filters(const struct vf *vf, struct vf_filters *out);
 void vf_info(const struct vf *vf, struct vf_info *out);
