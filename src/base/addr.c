@@ -34,8 +34,14 @@ mac_parse(const char *text, struct mac *out)
 char *
 mac_format(const struct mac *m, char out[MAC_TEXT_LEN])
 {
-	snprintf(out, MAC_TEXT_LEN, "%02x:%02x:%02x:%02x:%02x:%02x", m->byte[0], m->byte[1], m->byte[2], m->byte[3],
-		 m->byte[4], m->byte[5]);
+	static const char digit[] = "0123456789abcdef";
+
+	for (int i = 0; i < MAC_LEN; i++) {
+		out[3 * i] = digit[m->byte[i] >> 4];
+		out[3 * i + 1] = digit[m->byte[i] & 0xf];
+		out[3 * i + 2] = ':';
+	}
+	out[MAC_TEXT_LEN - 1] = '\0';
 	return out;
 }
 
