@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/qsbr.h"
 #include "nic/hold.h"
+#include "nic/vport.h"
 
 #define ROOM_LEN ((size_t)(PKT_BURST + 1) * BURST_ROOM)
 
@@ -23,6 +24,7 @@ lane_init(struct lane *lane, unsigned id)
 	struct burst *b = &lane->burst;
 
 	lane->id = id;
+	vport_use_lane(id);
 	lane->holds = NULL;
 	b->n = 0;
 	b->pkt = aligned_alloc(64, PKT_BURST * sizeof(*b->pkt));

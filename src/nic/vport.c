@@ -6,13 +6,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_prefetch.h>
+
 static unsigned lanes = 1;       /* slots: the last one is control's */
+static unsigned lanes_used;      /* of the others, so many from the first on may have counted */
 static struct vport_totals gone; /* control */
 
 void
 vport_set_lanes(unsigned n)
 {
 	lanes = n + 1;
+	lanes_used = 0;
+}
+
+void
+vport_use_lane(unsigned id)
+{
+	if (id >= lanes_used)
+		lanes_used = id + 1;
 }
 
 unsigned
@@ -45,30 +56,42 @@ vport_fini(struct vport *vp)
 	vp->stats = NULL;
 }
 
+static void
+add_lane(const struct vport_stats *s, struct vport_totals *out)
+{
+	/* Most lanes never see most vports; what is dropped, or copied, was counted as received or offered before. */
+	if (count_get(&s->rx_packets) == 0 && count_get(&s->tx_offered) == 0)
+		return;
+	out->rx_packets += count_get(&s->rx_packets);
+	out->rx_bytes += count_get(&s->rx_bytes);
+	out->copies += count_get(&s->copies);
+	out->tx_offered += count_get(&s->tx_offered);
+	out->tx_packets += count_get(&s->tx_packets);
+	out->tx_bytes += count_get(&s->tx_bytes);
+	for (unsigned r = 0; r < DROP_REASON_COUNT; r++) {
+		uint64_t rx = count_get(&s->rx_drops[r]), tx = count_get(&s->tx_drops[r]);
+
+		out->rx_dropped += rx;
+		out->tx_dropped += tx;
+		out->drops[r] += rx + tx;
+	}
+}
+
 void
 vport_sum(const struct vport *vp, struct vport_totals *out)
 {
 	memset(out, 0, sizeof(*out));
-	for (unsigned i = 0; i < lanes; i++) {
-		const struct vport_stats *s = &vp->stats[i];
+	for (unsigned i = 0; i < lanes_used; i++)
+		add_lane(&vp->stats[i], out);
+	add_lane(&vp->stats[vport_control_lane()], out);
+}
 
-		/* Most lanes never see most vports; what is dropped, or copied, was counted as received or offered before. */
-		if (count_get(&s->rx_packets) == 0 && count_get(&s->tx_offered) == 0)
-			continue;
-		out->rx_packets += count_get(&s->rx_packets);
-		out->rx_bytes += count_get(&s->rx_bytes);
-		out->copies += count_get(&s->copies);
-		out->tx_offered += count_get(&s->tx_offered);
-		out->tx_packets += count_get(&s->tx_packets);
-		out->tx_bytes += count_get(&s->tx_bytes);
-		for (unsigned r = 0; r < DROP_REASON_COUNT; r++) {
-			uint64_t rx = count_get(&s->rx_drops[r]), tx = count_get(&s->tx_drops[r]);
-
-			out->rx_dropped += rx;
-			out->tx_dropped += tx;
-			out->drops[r] += rx + tx;
-		}
-	}
+void
+vport_prefetch(const struct vport *vp)
+{
+	for (unsigned i = 0; i < lanes_used; i++)
+		rte_prefetch0(&vp->stats[i]);
+	rte_prefetch0(&vp->stats[vport_control_lane()]);
 }
 
 void

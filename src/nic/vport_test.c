@@ -16,6 +16,8 @@ static void
 open_vport(struct vport *vp, const char *name)
 {
 	vport_set_lanes(LANES);
+	for (unsigned lane = 0; lane < LANES; lane++)
+		vport_use_lane(lane);
 	assert_int_equal(vport_init(vp, name), 0);
 }
 
@@ -83,6 +85,27 @@ sums_hold_every_counter_of_every_lane(void **state)
 	assert_int_equal(t.tx_dropped, tx_drops);
 	for (unsigned r = 0; r < DROP_REASON_COUNT; r++)
 		assert_int_equal(t.drops[r], LANES * (r + 2));
+	vport_fini(&vp);
+}
+
+/* One below a lane that is used is looked at, too: they may come in any order. */
+static void
+lanes_count_from_their_first_use_on(void **state)
+{
+	struct vport_totals t;
+	struct vport vp;
+
+	vport_set_lanes(LANES);
+	assert_int_equal(vport_init(&vp, "vm1"), 0);
+	count_add(&vp.stats[vport_control_lane()].rx_packets, 1);
+	vport_sum(&vp, &t);
+	assert_int_equal(t.rx_packets, 1);
+	vport_use_lane(2);
+	vport_use_lane(0);
+	count_add(&vp.stats[2].rx_packets, 10);
+	count_add(&vp.stats[0].rx_packets, 100);
+	vport_sum(&vp, &t);
+	assert_int_equal(t.rx_packets, 111);
 	vport_fini(&vp);
 }
 
@@ -162,6 +185,7 @@ main(void)
 		cmocka_unit_test(a_new_vport_has_empty_books),
 		cmocka_unit_test(a_long_name_is_cut),
 		cmocka_unit_test(sums_hold_every_counter_of_every_lane),
+		cmocka_unit_test(lanes_count_from_their_first_use_on),
 		cmocka_unit_test(the_books_of_gone_vports_stay),
 		cmocka_unit_test(lanes_count_without_losing_while_somebody_reads),
 		cmocka_unit_test(lanes_lie_on_cache_lines_of_their_own),
