@@ -241,13 +241,12 @@ static const char *
 vhost_nic_state(const struct host_port *hp)
 {
 	struct vhost_nic *nic = hp->nic;
-	struct vhost_info info;
+	enum vring_fault fault;
+	enum vhost_state state = vhost_state(nic->vhost, &fault);
 
-	vhost_info(nic->vhost, &info);
-	if (info.state != VHOST_BROKEN)
-		return vhost_state_text(info.state);
-	snprintf(nic->state_text, sizeof(nic->state_text), "%s: %s", vhost_state_text(info.state),
-		 vring_fault_text(info.fault));
+	if (state != VHOST_BROKEN)
+		return vhost_state_text(state);
+	snprintf(nic->state_text, sizeof(nic->state_text), "%s: %s", vhost_state_text(state), vring_fault_text(fault));
 	return nic->state_text;
 }
 

@@ -184,14 +184,42 @@ ring_fault(const struct vhost *v, unsigned i)
 	return v->ring[i].runs ? vring_fault(vhost_vring((struct vhost *)(uintptr_t)v, i)) : VRING_FAULT_NONE;
 }
 
+/* The fault of the first ring that has one, and how many pairs run. */
+static enum vring_fault
+look_at_rings(const struct vhost *v, unsigned *pairs_running)
+{
+	enum vring_fault fault = VRING_FAULT_NONE;
+
+	*pairs_running = 0;
+	for (unsigned i = 0; i < vhost_n_rings(v); i++) {
+		if (fault == VRING_FAULT_NONE)
+			fault = ring_fault(v, i);
+		if (i % 2 == 1)
+			*pairs_running += v->ring[i - 1].runs && v->ring[i].runs;
+	}
+	return fault;
+}
+
 static enum vhost_state
-state_of(const struct vhost *v, const struct vhost_info *info)
+state_of(const struct vhost *v, enum vring_fault fault, unsigned pairs_running)
 {
 	if (!session_has_peer(v->session))
 		return VHOST_NO_FRONT_END;
-	if (info->fault != VRING_FAULT_NONE)
+	if (fault != VRING_FAULT_NONE)
 		return VHOST_BROKEN;
-	return info->pairs_running > 0 ? VHOST_UP : VHOST_WAITING;
+	return pairs_running > 0 ? VHOST_UP : VHOST_WAITING;
+}
+
+enum vhost_state
+vhost_state(const struct vhost *v, enum vring_fault *fault)
+{
+	unsigned pairs_running;
+
+	*fault = VRING_FAULT_NONE;
+	if (!session_has_peer(v->session))
+		return VHOST_NO_FRONT_END;
+	*fault = look_at_rings(v, &pairs_running);
+	return state_of(v, *fault, pairs_running);
 }
 
 static void
@@ -214,17 +242,12 @@ vhost_info(const struct vhost *v, struct vhost_info *out)
 	out->connects = v->connects;
 	snprintf(out->last_error, sizeof(out->last_error), "%s", v->last_error);
 	fill_interrupts(v, out);
-	for (unsigned i = 0; i < vhost_n_rings(v); i++) {
-		if (out->fault == VRING_FAULT_NONE)
-			out->fault = ring_fault(v, i);
-		if (i % 2 == 1)
-			out->pairs_running += v->ring[i - 1].runs && v->ring[i].runs;
-	}
+	out->fault = look_at_rings(v, &out->pairs_running);
 	for (unsigned i = 0; v->mem != NULL && i < v->mem->n; i++)
 		out->memory_bytes += v->mem->region[i].len;
 	out->regions = v->mem != NULL ? v->mem->n : 0;
 	out->logging = v->mem != NULL && v->mem->log.bits != NULL;
-	out->state = state_of(v, out);
+	out->state = state_of(v, out->fault, out->pairs_running);
 }
 
 uint64_t

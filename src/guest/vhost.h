@@ -98,6 +98,9 @@ void vhost_set_moderation(struct vhost *v, enum moderation_mode mode);
 
 void vhost_info(const struct vhost *v, struct vhost_info *out);
 
+/* Of vhost_info only the state and what goes with it, for lists of many ports. *fault: VRING_FAULT_NONE unless it is broken. */
+enum vhost_state vhost_state(const struct vhost *v, enum vring_fault *fault);
+
 /* Frames that the receive ring of a pair took since the port was made. Any thread. */
 uint64_t vhost_delivered(const struct vhost *v, unsigned pair);
 
