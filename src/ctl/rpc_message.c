@@ -13,8 +13,6 @@
 #define ID_MAX 128      /* bytes; our choice: a UUID has 36 */
 #define METHODS_MAX 256 /* rpc_message_test.c checks that the schema has fewer */
 
-/* Results end at RPC_OUT_MAX, so that the errors of a full batch (under 8 KiB each) still have room behind them. */
-#define TEXT_MAX (RPC_OUT_MAX + (1u << 20))
 static_assert(RPC_BATCH_MAX * 8192 < (1u << 20), "the errors of a batch fit behind its results");
 
 /* One request of a line, on its way through this file. */
@@ -26,83 +24,30 @@ struct request {
 	bool full; /* an answer before it found no room: what follows in the batch is not begun */
 };
 
+/* The end of an answer. id is borrowed. Returns what the text says: 0, -EMSGSIZE or -ENOMEM. */
 static int
-text_grow(struct rpc_text *t, size_t more)
+answer_end(struct rpc_text *out, const json_t *id)
 {
-	size_t size = t->size == 0 ? 512 : t->size;
-	char *data;
-
-	if (more > TEXT_MAX - t->len)
-		return -EMSGSIZE;
-	while (size < t->len + more)
-		size *= 2;
-	if (size == t->size)
-		return 0;
-	data = realloc(t->data, size);
-	if (data == NULL)
-		return -ENOMEM;
-	t->data = data;
-	t->size = size;
-	return 0;
-}
-
-static int
-text_add(const char *bytes, size_t len, void *text)
-{
-	struct rpc_text *t = text;
-
-	t->failed = text_grow(t, len);
-	if (t->failed < 0)
-		return -1;
-	memcpy(t->data + t->len, bytes, len);
-	t->len += len;
-	return 0;
-}
-
-/* Takes over message; NULL is short memory. Leaves out as it was when it returns -EMSGSIZE (longer than max) or -ENOMEM. */
-static int
-answer_write(struct rpc_text *out, json_t *message, size_t max)
-{
-	size_t before = out->len;
-	int rc;
-
-	if (message == NULL)
-		return -ENOMEM;
-	rc = json_dump_callback(message, text_add, out, JSON_COMPACT);
-	json_decref(message);
-	if (rc == 0 && out->len <= max)
-		return 0;
-	out->len = before;
-	if (rc == 0 || out->failed == -EMSGSIZE)
-		return -EMSGSIZE;
-	return -ENOMEM;
-}
-
-static json_t *
-error_data(const struct err *err)
-{
-	const char *name = err->code < 0 ? strerrorname_np(-err->code) : NULL;
-	json_t *data = json_object();
-
-	if (data == NULL)
-		return NULL;
-	if (json_object_set_new(data, "errno", name == NULL ? json_null() : json_string(name)) < 0 ||
-	    json_object_set_new(data, "hint", json_text(err->hint)) < 0 ||
-	    json_object_set_new(data, "path", json_text(err->path)) < 0) {
-		json_decref(data);
-		return NULL;
-	}
-	return data;
+	put_json(out, "id", json_incref((json_t *)(uintptr_t)id));
+	put_object_end(out);
+	return out->failed;
 }
 
 static int
 error_write(struct rpc_text *out, const json_t *id, enum rpc_code code, const struct err *err)
 {
-	/* "o" takes the reference also when packing fails; a NULL makes it fail. */
-	json_t *message = json_pack("{s:s, s:{s:i, s:o, s:o}, s:O}", "jsonrpc", "2.0", "error", "code", (int)code,
-				    "message", json_text(err->msg), "data", error_data(err), "id", id);
-
-	return answer_write(out, message, TEXT_MAX);
+	put_object(out, NULL);
+	put_text(out, "jsonrpc", "2.0");
+	put_object(out, "error");
+	put_int(out, "code", code);
+	put_text(out, "message", err->msg);
+	put_object(out, "data");
+	put_text(out, "errno", err->code < 0 ? strerrorname_np(-err->code) : NULL);
+	put_text(out, "hint", err->hint);
+	put_text(out, "path", err->path);
+	put_object_end(out);
+	put_object_end(out);
+	return answer_end(out, id);
 }
 
 static int
@@ -114,7 +59,7 @@ refuse(const struct request *r, enum rpc_code code, const struct err *err)
 int
 rpc_answer_error(struct rpc_text *out, enum rpc_code code, const struct err *err)
 {
-	if (error_write(out, json_null(), code, err) < 0 || text_add("\n", 1, out) < 0)
+	if (error_write(out, json_null(), code, err) < 0 || rpc_text_add(out, "\n", 1) < 0)
 		return -ENOMEM;
 	return 0;
 }
@@ -158,28 +103,44 @@ refuse_full(const struct request *r)
 	return refuse(r, RPC_REFUSED, &err);
 }
 
+/* What a method gave is behind the first `before` bytes; notifications are not answered. */
 static int
-result_write(struct request *r, json_t *result)
+result_end(struct request *r, size_t before)
 {
-	int rc;
+	int rc = r->id != NULL ? answer_end(r->out, r->id) : 0;
 
-	if (r->id == NULL) {
-		json_decref(result);
+	if (rc == 0 && r->id != NULL && r->out->len <= RPC_OUT_MAX)
 		return 0;
-	}
-	rc = answer_write(r->out, json_pack("{s:s, s:o, s:O}", "jsonrpc", "2.0", "result", result, "id", r->id),
-			  RPC_OUT_MAX);
-	if (rc != -EMSGSIZE)
+	rpc_text_cut(r->out, before);
+	if (r->id == NULL || rc == -ENOMEM)
 		return rc;
 	r->full = true;
 	return refuse_full(r);
 }
 
+/* Writes the result behind its key. Returns what the handler says. */
+static int
+handler_run(const struct request *r, const struct rpc_handler *handler, const json_t *params, struct err *err)
+{
+	json_t *result = NULL;
+	int rc;
+
+	if (handler->write != NULL)
+		return handler->write(r->service->ctx, params, r->out, err);
+	rc = handler->fn(r->service->ctx, params, &result, err);
+	if (rc >= 0 && result != NULL)
+		put_json(r->out, NULL, result);
+	else
+		json_decref(result);
+	return rc;
+}
+
 static int
 call(struct request *r, const struct schema_method *method, const struct rpc_handler *handler, const json_t *params)
 {
+	size_t before = r->out->len, empty;
 	struct err err = { 0 };
-	json_t *checked = NULL, *result = NULL;
+	json_t *checked = NULL;
 	int rc;
 
 	rc = params_check(method, params, &checked, &err);
@@ -188,13 +149,17 @@ call(struct request *r, const struct schema_method *method, const struct rpc_han
 			audit_change(r->who, method, params, rc);
 		return refuse(r, rc == -EINVAL ? RPC_INVALID_PARAMS : RPC_INTERNAL_ERROR, &err);
 	}
-	rc = handler->fn(r->service->ctx, checked, &result, &err);
+	put_object(r->out, NULL);
+	put_text(r->out, "jsonrpc", "2.0");
+	put_key(r->out, "result");
+	empty = r->out->len;
+	rc = handler_run(r, handler, checked, &err);
 	if (method->changes)
 		audit_change(r->who, method, checked, rc < 0 ? rc : 0);
 	json_decref(checked);
-	if (rc >= 0 && result != NULL)
-		return result_write(r, result);
-	json_decref(result);
+	if (rc >= 0 && (r->out->len > empty || r->out->failed < 0))
+		return result_end(r, before);
+	rpc_text_cut(r->out, before);
 	if (rc >= 0) {
 		err_set(&err, -EPROTO, "%s gave no result", handler->method);
 		return refuse(r, RPC_INTERNAL_ERROR, &err);
@@ -277,20 +242,18 @@ batch_answer(struct request *r, const json_t *batch)
 		err_set(&err, -EINVAL, "a batch has 1 to %d requests, this one has %zu", RPC_BATCH_MAX, n);
 		return error_write(r->out, json_null(), RPC_INVALID_REQUEST, &err);
 	}
+	put_list(r->out, NULL);
 	json_array_foreach(batch, i, message)
 	{
-		size_t before = r->out->len;
-
-		rc = text_add(before == 0 ? "[" : ",", 1, r->out);
-		if (rc < 0)
-			return rc;
 		rc = request_answer(r, message);
 		if (rc < 0)
 			return rc;
-		if (r->out->len == before + 1)
-			r->out->len = before;
 	}
-	return r->out->len == 0 ? 0 : text_add("]", 1, r->out);
+	if (r->out->len > 1)
+		put_list_end(r->out);
+	else
+		rpc_text_cut(r->out, 0);
+	return r->out->failed;
 }
 
 /*
@@ -362,6 +325,6 @@ rpc_answer(const struct rpc_service *service, const struct rpc_caller *who, cons
 	int rc = line_answer(&r, line, len);
 
 	if (rc == 0 && out->len > 0)
-		rc = text_add("\n", 1, out);
+		rc = rpc_text_add(out, "\n", 1);
 	return rc < 0 ? -ENOMEM : 0;
 }

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "ctl/rpc_server.h"
+#include "ctl/rpc_text.h"
 
 /* The method with the most parameters has seven, one level deep; a batch multiplies that. Our choice. */
 #define RPC_DEPTH_MAX 32
@@ -36,13 +37,6 @@ struct rpc_caller {
 struct rpc_service {
 	const struct rpc_handler *handlers; /* ends with method NULL */
 	void *ctx;
-};
-
-/* An answer, len bytes, the last one '\n'; data is malloc'ed, or NULL. All zero at first. */
-struct rpc_text {
-	char *data;
-	size_t len, size;
-	int failed; /* why it could not grow: jansson's writer does not pass that on */
 };
 
 /*
