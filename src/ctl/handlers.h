@@ -3,25 +3,26 @@
 /*
  * handlers.h - the handlers that methods.c lists, and what they share. Private to them. Control thread.
  *
- * Each is a rpc_handler.fn whose ctx is a struct control.
+ * Each is a rpc_handler.fn, or .write, whose ctx is a struct control.
  */
 #include <jansson.h>
 
 #include "ctl/config_diff.h"
 #include "ctl/methods.h"
 #include "ctl/params.h"
+#include "ctl/rpc_text.h"
 
 /* ---- show_processor.c ---- */
-int processor_list(void *ctx, const json_t *params, json_t **result, struct err *err);
-int processor_show(void *ctx, const json_t *params, json_t **result, struct err *err);
-int queue_list_all(void *ctx, const json_t *params, json_t **result, struct err *err);
-int queue_show(void *ctx, const json_t *params, json_t **result, struct err *err);
+int processor_list(void *ctx, const json_t *params, struct rpc_text *out, struct err *err);
+int processor_show(void *ctx, const json_t *params, struct rpc_text *out, struct err *err);
+int queue_list_all(void *ctx, const json_t *params, struct rpc_text *out, struct err *err);
+int queue_show(void *ctx, const json_t *params, struct rpc_text *out, struct err *err);
 /* Packets for each time that somebody was woken or interrupted, rounded; null for none. */
 json_t *packets_per_time(uint64_t packets, uint64_t times);
 
 /* ---- show_adapter.c ---- */
-int adapter_list(void *ctx, const json_t *params, json_t **result, struct err *err);
-int adapter_show(void *ctx, const json_t *params, json_t **result, struct err *err);
+int adapter_list(void *ctx, const json_t *params, struct rpc_text *out, struct err *err);
+int adapter_show(void *ctx, const json_t *params, struct rpc_text *out, struct err *err);
 
 /* ---- show_vmq.c ---- */
 int vmq_list(void *ctx, const json_t *params, json_t **result, struct err *err);
@@ -36,8 +37,8 @@ int switch_list(void *ctx, const json_t *params, json_t **result, struct err *er
 int switch_show(void *ctx, const json_t *params, json_t **result, struct err *err);
 
 /* ---- show_port.c ---- */
-int port_list(void *ctx, const json_t *params, json_t **result, struct err *err);
-int port_show(void *ctx, const json_t *params, json_t **result, struct err *err);
+int port_list(void *ctx, const json_t *params, struct rpc_text *out, struct err *err);
+int port_show(void *ctx, const json_t *params, struct rpc_text *out, struct err *err);
 
 /* ---- show_guest.c ---- */
 /* What is behind a vhost NIC; null for other NICs. NULL without memory. */
@@ -47,8 +48,8 @@ json_t *guest_of(const struct host *host, const struct host_port *hp);
 int port_qemu_args(void *ctx, const json_t *params, json_t **result, struct err *err);
 
 /* ---- show_books.c ---- */
-int drops_list(void *ctx, const json_t *params, json_t **result, struct err *err);
-int stats_show(void *ctx, const json_t *params, json_t **result, struct err *err);
+int drops_list(void *ctx, const json_t *params, struct rpc_text *out, struct err *err);
+int stats_show(void *ctx, const json_t *params, struct rpc_text *out, struct err *err);
 
 /* ---- show_watch.c ---- */
 int vmq_watch(void *ctx, const json_t *params, json_t **result, struct err *err);

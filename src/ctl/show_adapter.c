@@ -37,27 +37,26 @@ kernel_speed(const char *interface)
 	return speed == (uint32_t)SPEED_UNKNOWN ? 0 : speed;
 }
 
-static json_int_t
+static uint64_t
 speed_of(const struct config_adapter *is, const struct adapter *a)
 {
 	if (is->speed_mbps != 0)
-		return (json_int_t)is->speed_mbps;
+		return is->speed_mbps;
 	if (a == NULL || (is->kind != UPLINK_AF_XDP && is->kind != UPLINK_AF_PACKET))
 		return 0;
 	return kernel_speed(is->arg);
 }
 
-static json_t *
-own_mac(const struct adapter *a)
+static void
+put_own_mac(struct rpc_text *out, const struct adapter *a)
 {
 	int port = a != NULL ? uplink_port(&a->uplink) : UPLINK_ABSENT;
-	struct rte_ether_addr addr;
-	struct mac mac;
+	struct rte_ether_addr addr = { 0 };
+	struct mac mac = { 0 };
 
-	if (port == UPLINK_ABSENT || rte_eth_macaddr_get((uint16_t)port, &addr) != 0)
-		return json_null();
-	memcpy(mac.byte, addr.addr_bytes, MAC_LEN);
-	return json_mac(&mac);
+	if (port != UPLINK_ABSENT && rte_eth_macaddr_get((uint16_t)port, &addr) == 0)
+		memcpy(mac.byte, addr.addr_bytes, MAC_LEN);
+	put_mac(out, "mac", &mac);
 }
 
 static const char *
@@ -80,9 +79,9 @@ queues_used(const struct config_adapter *is, const struct adapter *a)
 	return a != NULL && a->settings.mode == ADAPTER_MODE_RSS ? a->n_queues : 0;
 }
 
-/* hs: the switch on it; NULL: none uses it, and nothing was opened. */
-static json_t *
-adapter_row(const struct config_adapter *is, const struct host_switch *hs)
+/* The keys of a list's row, into an object that is open. hs: the switch on it; NULL: none uses it, and nothing was opened. */
+static void
+put_adapter(struct rpc_text *out, const struct config_adapter *is, const struct host_switch *hs)
 {
 	const struct adapter *a = hs != NULL ? hs->adapter : NULL;
 	struct vport_totals books = { 0 };
@@ -90,43 +89,59 @@ adapter_row(const struct config_adapter *is, const struct host_switch *hs)
 
 	if (a != NULL)
 		vport_sum(&a->wire, &books);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:i, s:o, s:s?, s:i, s:i, s:I, s:I, s:I, s:I, s:I}", "name",
-			 is->name, "uplink", config_uplink_codec.format(is, uplink, sizeof(uplink)), "mode",
-			 mode_names[is->mode], "backing", rss_backing(a), "state",
-			 a != NULL && uplink_has_link(&a->uplink) ? "up" : "down", "speed_mbps", speed_of(is, a), "mtu",
-			 a != NULL ? (int)atomic_load(&a->uplink.mtu) : (int)is->mtu, "mac", own_mac(a), "switch",
-			 hs != NULL ? hs->is.name : NULL, "queues", is->mode != ADAPTER_NONE ? (int)is->queues : 0,
-			 "queues_used", (int)queues_used(is, a), "rx_packets", (json_int_t)books.rx_packets, "rx_bytes",
-			 (json_int_t)books.rx_bytes, "tx_packets", (json_int_t)books.tx_packets, "tx_bytes",
-			 (json_int_t)books.tx_bytes, "drops", (json_int_t)(books.rx_dropped + books.tx_dropped));
+	put_text(out, "name", is->name);
+	put_text(out, "uplink", config_uplink_codec.format(is, uplink, sizeof(uplink)));
+	put_text(out, "mode", mode_names[is->mode]);
+	put_text(out, "backing", rss_backing(a));
+	put_text(out, "state", a != NULL && uplink_has_link(&a->uplink) ? "up" : "down");
+	put_count(out, "speed_mbps", speed_of(is, a));
+	put_count(out, "mtu", a != NULL ? atomic_load(&a->uplink.mtu) : is->mtu);
+	put_own_mac(out, a);
+	put_text(out, "switch", hs != NULL ? hs->is.name : NULL);
+	put_count(out, "queues", is->mode != ADAPTER_NONE ? is->queues : 0);
+	put_count(out, "queues_used", queues_used(is, a));
+	put_count(out, "rx_packets", books.rx_packets);
+	put_count(out, "rx_bytes", books.rx_bytes);
+	put_count(out, "tx_packets", books.tx_packets);
+	put_count(out, "tx_bytes", books.tx_bytes);
+	put_count(out, "drops", books.rx_dropped + books.tx_dropped);
 }
 
 int
-adapter_list(void *ctx, const json_t *params, json_t **result, struct err *err)
+adapter_list(void *ctx, const json_t *params, struct rpc_text *out, struct err *err)
 {
 	const struct host *host = ((const struct control *)ctx)->host;
 
-	*result = json_array();
+	put_list(out, NULL);
 	for (unsigned i = 0; i < host->running->n_adapters; i++) {
 		const struct config_adapter *is = &host->running->adapters[i];
 
-		list_add(result, adapter_row(is, switch_on_adapter(host, is->name)));
+		put_object(out, NULL);
+		put_adapter(out, is, switch_on_adapter(host, is->name));
+		put_object_end(out);
 	}
-	return result_done(result, err);
+	put_list_end(out);
+	return 0;
 }
 
 /* In percent of a core; an inline front end's time is its processor's. */
-static json_t *
-front_end_percent(struct adapter *a)
+static void
+put_front_end(struct rpc_text *out, struct adapter *a)
 {
-	if (a == NULL || !a->frontend.threaded)
-		return json_null();
-	frontend_sample(&a->frontend);
-	return json_integer(lround(frontend_load(&a->frontend)));
+	bool threaded = a != NULL && a->frontend.threaded;
+
+	put_bool(out, "front_end_thread", threaded);
+	if (threaded) {
+		frontend_sample(&a->frontend);
+		put_int(out, "front_end_percent", lround(frontend_load(&a->frontend)));
+	} else {
+		put_null(out, "front_end_percent");
+	}
+	put_count(out, "front_end_packets", a != NULL ? count_get(&a->frontend.direct.packets) : 0);
 }
 
 int
-adapter_show(void *ctx, const json_t *params, json_t **result, struct err *err)
+adapter_show(void *ctx, const json_t *params, struct rpc_text *out, struct err *err)
 {
 	const struct host *host = ((const struct control *)ctx)->host;
 	int index = named_adapter(host, params, err);
@@ -134,7 +149,6 @@ adapter_show(void *ctx, const json_t *params, json_t **result, struct err *err)
 	const struct host_switch *hs;
 	unsigned usable[PROCESSORS_MAX];
 	struct adapter *a;
-	json_t *more;
 	size_t n;
 
 	if (index < 0)
@@ -143,11 +157,16 @@ adapter_show(void *ctx, const json_t *params, json_t **result, struct err *err)
 	hs = switch_on_adapter(host, is->name);
 	a = hs != NULL ? hs->adapter : NULL;
 	n = vmq_usable(is, usable);
-	*result = adapter_row(is, hs);
-	more = json_pack("{s:s?, s:b, s:o, s:I, s:o, s:i, s:b}", "driver", driver(a), "front_end_thread",
-			 a != NULL && a->frontend.threaded, "front_end_percent", front_end_percent(a),
-			 "front_end_packets", a != NULL ? (json_int_t)count_get(&a->frontend.direct.packets) : 0,
-			 "base_processor", n > 0 ? json_integer(usable[0]) : json_null(), "max_processors", (int)n,
-			 "dynamic", is->dynamic);
-	return result_join(result, more, err);
+	put_object(out, NULL);
+	put_adapter(out, is, hs);
+	put_text(out, "driver", driver(a));
+	put_front_end(out, a);
+	if (n > 0)
+		put_count(out, "base_processor", usable[0]);
+	else
+		put_null(out, "base_processor");
+	put_count(out, "max_processors", n);
+	put_bool(out, "dynamic", is->dynamic);
+	put_object_end(out);
+	return 0;
 }

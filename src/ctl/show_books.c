@@ -145,78 +145,98 @@ read_all(const struct host *host, struct reading *r, unsigned n)
 }
 
 /* Frames that are missing while others pass are on their way; when all stands still they are not, and the books say so. */
-static json_t *
-book_json(const struct reading *r)
+static void
+put_book(struct rpc_text *out, const struct reading *r)
 {
 	const struct book *b = &r->now;
 	int64_t held = is_moving(r) && missing(b) > 0 ? missing(b) : 0;
 
-	return json_pack("{s:s?, s:I, s:I, s:I, s:I, s:I, s:b}", "port", r->vp != NULL ? r->vp->name : NULL, "offered",
-			 (json_int_t)b->offered, "copies", (json_int_t)b->copies, "delivered", (json_int_t)b->delivered,
-			 "dropped", (json_int_t)b->dropped, "held", (json_int_t)held, "balanced", missing(b) == held);
+	put_text(out, "port", r->vp != NULL ? r->vp->name : NULL);
+	put_count(out, "offered", b->offered);
+	put_count(out, "copies", b->copies);
+	put_count(out, "delivered", b->delivered);
+	put_count(out, "dropped", b->dropped);
+	put_int(out, "held", held);
+	put_bool(out, "balanced", missing(b) == held);
+}
+
+/* r: n readings, the first of what was asked for, the others of the ports in it. */
+static void
+put_books(struct rpc_text *out, const struct reading *r, unsigned n)
+{
+	put_object(out, NULL);
+	put_book(out, &r[0]);
+	put_list(out, "ports");
+	for (unsigned i = 1; i < n; i++) {
+		put_object(out, NULL);
+		put_book(out, &r[i]);
+		put_object_end(out);
+	}
+	put_list_end(out);
+	put_object_end(out);
 }
 
 static int
-stats_of_port(const struct host *host, const struct vport *vp, json_t **result, struct err *err)
+stats_of_port(const struct host *host, const struct vport *vp, struct rpc_text *out)
 {
 	struct reading r = { .vp = vp };
 
 	read_all(host, &r, 1);
-	*result = book_json(&r);
-	return result_join(result, json_pack("{s:[]}", "ports"), err);
+	put_books(out, &r, 1);
+	return 0;
 }
 
 static int
-stats_of_host(const struct host *host, json_t **result, struct err *err)
+stats_of_host(const struct host *host, struct rpc_text *out, struct err *err)
 {
 	struct reading *r = calloc(host->n_switches + host->n_ports + 2, sizeof(*r));
-	json_t *ports = json_array();
 	unsigned n = 1;
 
-	if (r == NULL) {
-		json_decref(ports);
-		return result_done(result, err);
-	}
+	if (r == NULL)
+		return err_set(err, -ENOMEM, "out of memory");
 	for (; (r[n].vp = nth_vport(host, n - 1)) != NULL; n++)
 		;
 	read_all(host, r, n);
-	*result = book_json(&r[0]);
-	for (unsigned i = 1; i < n; i++)
-		list_add(&ports, book_json(&r[i]));
+	put_books(out, r, n);
 	free(r);
-	return result_join(result, json_pack("{s:o}", "ports", ports), err);
+	return 0;
 }
 
 int
-stats_show(void *ctx, const json_t *params, json_t **result, struct err *err)
+stats_show(void *ctx, const json_t *params, struct rpc_text *out, struct err *err)
 {
 	const struct host *host = ((const struct control *)ctx)->host;
 	const struct vport *vp;
 
 	if (json_object_get(params, "port") == NULL)
-		return stats_of_host(host, result, err);
+		return stats_of_host(host, out, err);
 	vp = named_vport(host, params, err);
-	return vp != NULL ? stats_of_port(host, vp, result, err) : -ENOENT;
+	return vp != NULL ? stats_of_port(host, vp, out) : -ENOENT;
 }
 
 /* ---- drops ---- */
 
 /* with_zero: the reasons that never happened, too. */
 static void
-add_drops(json_t **list, const struct vport *vp, bool with_zero)
+put_drops(struct rpc_text *out, const struct vport *vp, bool with_zero)
 {
 	struct vport_totals t;
 
 	vport_sum(vp, &t);
-	for (unsigned r = 0; r < DROP_REASON_COUNT; r++)
-		if (with_zero || t.drops[r] != 0)
-			list_add(list,
-				 json_pack("{s:s, s:s, s:I, s:s}", "port", vp->name, "reason", drop_reason_name(r),
-					   "count", (json_int_t)t.drops[r], "means", drop_reason_text(r)));
+	for (unsigned r = 0; r < DROP_REASON_COUNT; r++) {
+		if (!with_zero && t.drops[r] == 0)
+			continue;
+		put_object(out, NULL);
+		put_text(out, "port", vp->name);
+		put_text(out, "reason", drop_reason_name(r));
+		put_count(out, "count", t.drops[r]);
+		put_text(out, "means", drop_reason_text(r));
+		put_object_end(out);
+	}
 }
 
 int
-drops_list(void *ctx, const json_t *params, json_t **result, struct err *err)
+drops_list(void *ctx, const json_t *params, struct rpc_text *out, struct err *err)
 {
 	const struct host *host = ((const struct control *)ctx)->host;
 	const struct vport *vp = NULL;
@@ -226,11 +246,12 @@ drops_list(void *ctx, const json_t *params, json_t **result, struct err *err)
 		if (vp == NULL)
 			return -ENOENT;
 	}
-	*result = json_array();
+	put_list(out, NULL);
 	if (vp != NULL)
-		add_drops(result, vp, true);
+		put_drops(out, vp, true);
 	else
 		for (unsigned i = 0; (vp = nth_vport(host, i)) != NULL; i++)
-			add_drops(result, vp, false);
-	return result_done(result, err);
+			put_drops(out, vp, false);
+	put_list_end(out);
+	return 0;
 }

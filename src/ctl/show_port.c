@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include <rte_prefetch.h>
+
 #include "ctl/handlers.h"
 #include "nic/moderation.h"
 
@@ -30,30 +32,64 @@ vlan_of(const struct config_vlan *vlan)
 	}
 }
 
-static json_t *
-port_row(const struct host_port *hp)
+/* The keys of a list's row, into an object that is open. */
+static void
+put_port(struct rpc_text *out, const struct host_port *hp)
 {
 	struct vport_totals books;
 
 	vport_sum(&hp->vport, &books);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:i, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:s}", "name",
-			 hp->is.name, "switch", hp->on->is.name, "nic", nic_names[hp->is.nic], "path", "synthetic",
-			 "state", host_port_state(hp), "mac", json_mac(&hp->mac), "vlan", (int)vlan_of(&hp->is.vlan),
-			 "vlan_mode", vlan_mode_names[hp->is.vlan.mode], "queues", (int)hp->n_queues, "rx_packets",
-			 (json_int_t)books.tx_packets, "rx_bytes", (json_int_t)books.tx_bytes, "tx_packets",
-			 (json_int_t)books.rx_packets, "tx_bytes", (json_int_t)books.rx_bytes, "drops",
-			 (json_int_t)(books.rx_dropped + books.tx_dropped), "ipsec", "none");
+	put_text(out, "name", hp->is.name);
+	put_text(out, "switch", hp->on->is.name);
+	put_text(out, "nic", nic_names[hp->is.nic]);
+	put_text(out, "path", "synthetic");
+	put_text(out, "state", host_port_state(hp));
+	put_mac(out, "mac", &hp->mac);
+	put_count(out, "vlan", vlan_of(&hp->is.vlan));
+	put_text(out, "vlan_mode", vlan_mode_names[hp->is.vlan.mode]);
+	put_count(out, "queues", hp->n_queues);
+	put_count(out, "rx_packets", books.tx_packets);
+	put_count(out, "rx_bytes", books.tx_bytes);
+	put_count(out, "tx_packets", books.rx_packets);
+	put_count(out, "tx_bytes", books.rx_bytes);
+	put_count(out, "drops", books.rx_dropped + books.tx_dropped);
+	put_text(out, "ipsec", "none");
+}
+
+/*
+ * Fetches what the rows behind row i need: of a thousand ports nothing is in the cache, and waiting for it was a third of an answer.
+ * A row takes about as long as a fetch.
+ */
+static void
+look_ahead(const struct host *host, unsigned i)
+{
+	if (i + 4 < host->n_ports) {
+		const struct host_port *hp = host->ports[i + 4];
+
+		rte_prefetch0(&hp->is);
+		rte_prefetch0(&hp->vport);
+		rte_prefetch0(&hp->mac);
+		rte_prefetch0(&hp->nic);
+		rte_prefetch0(&hp->on);
+	}
+	if (i + 2 < host->n_ports)
+		vport_prefetch(&host->ports[i + 2]->vport);
 }
 
 int
-port_list(void *ctx, const json_t *params, json_t **result, struct err *err)
+port_list(void *ctx, const json_t *params, struct rpc_text *out, struct err *err)
 {
 	const struct host *host = ((const struct control *)ctx)->host;
 
-	*result = json_array();
-	for (unsigned i = 0; i < host->n_ports; i++)
-		list_add(result, port_row(host->ports[i]));
-	return result_done(result, err);
+	put_list(out, NULL);
+	for (unsigned i = 0; i < host->n_ports; i++) {
+		look_ahead(host, i);
+		put_object(out, NULL);
+		put_port(out, host->ports[i]);
+		put_object_end(out);
+	}
+	put_list_end(out);
+	return 0;
 }
 
 static bool
@@ -87,38 +123,40 @@ vlans_of(const struct config_vlan *vlan)
 	return json_string(text);
 }
 
-static json_t *
-delivered_of(const struct host_port *hp)
+static void
+put_delivered(struct rpc_text *out, const struct host_port *hp)
 {
-	json_t *list = json_array();
-
+	put_list(out, "delivered");
 	for (unsigned i = 0; i < hp->n_queues; i++)
-		list_add(&list, json_integer((json_int_t)host_port_delivered(hp, i)));
-	return list;
-}
-
-static json_t *
-of_interface(const struct config_port *is, const char *text)
-{
-	return is->nic == NIC_TAP ? json_text(text) : json_null();
+		put_count(out, NULL, host_port_delivered(hp, i));
+	put_list_end(out);
 }
 
 int
-port_show(void *ctx, const json_t *params, json_t **result, struct err *err)
+port_show(void *ctx, const json_t *params, struct rpc_text *out, struct err *err)
 {
 	const struct host *host = ((const struct control *)ctx)->host;
 	const struct host_port *hp = named_port(host, params, err);
 	const struct config_port *is;
-	json_t *more;
+	bool is_tap, is_vhost;
 
 	if (hp == NULL)
 		return -ENOENT;
 	is = &hp->is;
-	*result = port_row(hp);
-	more = json_pack("{s:o, s:o, s:i, s:o, s:i, s:b, s:s?, s:o, s:o}", "interface", of_interface(is, is->interface),
-			 "netns", of_interface(is, is->netns), "mtu", (int)is->mtu, "vlan_allowed", vlans_of(&is->vlan),
-			 "vmq_weight", (int)is->vmq_weight, "spoof_check", is->spoof_check, "interrupt_moderation",
-			 is->nic == NIC_VHOST ? moderation_text((enum moderation_mode)is->interrupt_moderation) : NULL,
-			 "delivered", delivered_of(hp), "guest", guest_of(host, hp));
-	return result_join(result, more, err);
+	is_tap = is->nic == NIC_TAP;
+	is_vhost = is->nic == NIC_VHOST;
+	put_object(out, NULL);
+	put_port(out, hp);
+	put_text(out, "interface", is_tap ? is->interface : NULL);
+	put_text(out, "netns", is_tap ? is->netns : NULL);
+	put_count(out, "mtu", is->mtu);
+	put_json(out, "vlan_allowed", vlans_of(&is->vlan));
+	put_count(out, "vmq_weight", is->vmq_weight);
+	put_bool(out, "spoof_check", is->spoof_check);
+	put_text(out, "interrupt_moderation",
+		 is_vhost ? moderation_text((enum moderation_mode)is->interrupt_moderation) : NULL);
+	put_delivered(out, hp);
+	put_json(out, "guest", guest_of(host, hp));
+	put_object_end(out);
+	return 0;
 }

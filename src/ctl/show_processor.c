@@ -1,4 +1,5 @@
 /* show_processor.c - processors and the queues that stand on them; see handlers.h. */
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 
@@ -8,18 +9,35 @@
 
 /* ---- processors ---- */
 
-static json_t *
-queues_on(const struct processor *p)
+/* Which queues stand on which processor, from one walk over all of them; each list in the order of their numbers. */
+struct standing {
+	uint16_t first[PROCESSORS_MAX], next[QUEUES_MAX]; /* QUEUES_MAX: none */
+};
+static_assert(QUEUES_MAX <= UINT16_MAX, "numbers of queues fit");
+
+static void
+find_standing(struct standing *s)
 {
-	json_t *list = json_array();
-
-	for (unsigned i = 0; i < QUEUES_MAX; i++) {
+	for (unsigned p = 0; p < PROCESSORS_MAX; p++)
+		s->first[p] = QUEUES_MAX;
+	for (unsigned i = QUEUES_MAX; i-- > 0;) {
 		const struct queue *q = atomic_load(&queue_table[i]);
+		unsigned p = q != NULL ? queue_processor(q) : PROCESSOR_NONE;
 
-		if (q != NULL && queue_processor(q) == p->id)
-			list_add(&list, json_integer(i));
+		if (p >= PROCESSORS_MAX)
+			continue;
+		s->next[i] = s->first[p];
+		s->first[p] = (uint16_t)i;
 	}
-	return list;
+}
+
+static void
+put_queues_on(struct rpc_text *out, const struct processor *p, const struct standing *s)
+{
+	put_list(out, "queues");
+	for (unsigned i = s->first[p->id]; i < QUEUES_MAX; i = s->next[i])
+		put_count(out, NULL, i);
+	put_list_end(out);
 }
 
 /* Whole percents whose sum is 100. */
@@ -33,17 +51,24 @@ round_load(const struct processor_load *load, int *busy, int *waiting, int *idle
 	*idle = 100 - *busy - *waiting;
 }
 
-static json_t *
-processor_row(const struct processor *p)
+/* The keys of a list's row, into an object that is open. */
+static void
+put_processor(struct rpc_text *out, const struct processor *p, const struct standing *standing)
 {
 	struct processor_load load = processor_load(p);
 	int busy, waiting, idle;
 
 	round_load(&load, &busy, &waiting, &idle);
-	return json_pack("{s:i, s:i, s:i, s:b, s:i, s:i, s:i, s:o, s:I, s:I}", "id", (int)p->id, "cpu", (int)p->cpu,
-			 "numa", (int)p->numa, "emulated", p->speed_percent != 0, "busy_percent", busy,
-			 "waiting_percent", waiting, "idle_percent", idle, "queues", queues_on(p), "wakeups",
-			 (json_int_t)count_get(&p->wakeups), "packets", (json_int_t)count_get(&p->packets));
+	put_count(out, "id", p->id);
+	put_count(out, "cpu", p->cpu);
+	put_count(out, "numa", p->numa);
+	put_bool(out, "emulated", p->speed_percent != 0);
+	put_int(out, "busy_percent", busy);
+	put_int(out, "waiting_percent", waiting);
+	put_int(out, "idle_percent", idle);
+	put_queues_on(out, p, standing);
+	put_count(out, "wakeups", count_get(&p->wakeups));
+	put_count(out, "packets", count_get(&p->packets));
 }
 
 json_t *
@@ -53,21 +78,28 @@ packets_per_time(uint64_t packets, uint64_t times)
 }
 
 int
-processor_list(void *ctx, const json_t *params, json_t **result, struct err *err)
+processor_list(void *ctx, const json_t *params, struct rpc_text *out, struct err *err)
 {
+	struct standing standing;
+
 	processor_sample();
-	*result = json_array();
-	for (unsigned i = 0; i < n_processors; i++)
-		list_add(result, processor_row(processors[i]));
-	return result_done(result, err);
+	find_standing(&standing);
+	put_list(out, NULL);
+	for (unsigned i = 0; i < n_processors; i++) {
+		put_object(out, NULL);
+		put_processor(out, processors[i], &standing);
+		put_object_end(out);
+	}
+	put_list_end(out);
+	return 0;
 }
 
 int
-processor_show(void *ctx, const json_t *params, json_t **result, struct err *err)
+processor_show(void *ctx, const json_t *params, struct rpc_text *out, struct err *err)
 {
 	json_int_t id = json_integer_value(json_object_get(params, "processor"));
+	struct standing standing;
 	const struct processor *p;
-	json_t *more;
 
 	if (id >= n_processors) {
 		err_set(err, -ENOENT, "no processor %lld", (long long)id);
@@ -76,11 +108,14 @@ processor_show(void *ctx, const json_t *params, json_t **result, struct err *err
 		return -ENOENT;
 	}
 	processor_sample();
+	find_standing(&standing);
 	p = processors[id];
-	*result = processor_row(p);
-	more = json_pack("{s:I, s:o}", "wakeups_per_second", (json_int_t)llround(processor_load(p).wakeups_per_s),
-			 "packets_per_wakeup", packets_per_time(count_get(&p->packets), count_get(&p->wakeups)));
-	return result_join(result, more, err);
+	put_object(out, NULL);
+	put_processor(out, p, &standing);
+	put_int(out, "wakeups_per_second", llround(processor_load(p).wakeups_per_s));
+	put_json(out, "packets_per_wakeup", packets_per_time(count_get(&p->packets), count_get(&p->wakeups)));
+	put_object_end(out);
+	return 0;
 }
 
 /* ---- queues ---- */
@@ -132,46 +167,60 @@ guest_interrupts(const struct host *host, const struct queue *q)
 	return json_null();
 }
 
-static json_t *
-queue_row(const struct host *host, const struct queue *q)
+/* The keys of a list's row, into an object that is open. */
+static void
+put_queue(struct rpc_text *out, const struct host *host, const struct queue *q)
 {
 	unsigned p = queue_processor(q);
 
-	return json_pack("{s:i, s:s, s:s?, s:i, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:b}", "id", (int)q->id, "vport",
-			 q->vport->name, "port", is_default_queue(host, q) ? NULL : q->vport->name, "index",
-			 (int)q->index, "processor", p < n_processors ? json_integer(p) : json_null(), "state",
-			 queue_state(q), "packets", (json_int_t)count_get(&q->packets), "bytes",
-			 (json_int_t)count_get(&q->bytes), "drops", (json_int_t)count_get(&q->drops), "moved",
-			 (json_int_t)count_get(&q->moved), "interrupts", (json_int_t)interrupts(q), "pinned",
-			 q->pinned);
+	put_count(out, "id", q->id);
+	put_text(out, "vport", q->vport->name);
+	put_text(out, "port", is_default_queue(host, q) ? NULL : q->vport->name);
+	put_count(out, "index", q->index);
+	if (p < n_processors)
+		put_count(out, "processor", p);
+	else
+		put_null(out, "processor");
+	put_text(out, "state", queue_state(q));
+	put_count(out, "packets", count_get(&q->packets));
+	put_count(out, "bytes", count_get(&q->bytes));
+	put_count(out, "drops", count_get(&q->drops));
+	put_count(out, "moved", count_get(&q->moved));
+	put_count(out, "interrupts", interrupts(q));
+	put_bool(out, "pinned", q->pinned);
 }
 
 int
-queue_list_all(void *ctx, const json_t *params, json_t **result, struct err *err)
+queue_list_all(void *ctx, const json_t *params, struct rpc_text *out, struct err *err)
 {
 	const struct control *control = ctx;
 
-	*result = json_array();
+	put_list(out, NULL);
 	for (unsigned i = 0; i < QUEUES_MAX; i++) {
 		const struct queue *q = atomic_load(&queue_table[i]);
 
-		if (q != NULL)
-			list_add(result, queue_row(control->host, q));
+		if (q == NULL)
+			continue;
+		put_object(out, NULL);
+		put_queue(out, control->host, q);
+		put_object_end(out);
 	}
-	return result_done(result, err);
+	put_list_end(out);
+	return 0;
 }
 
 int
-queue_show(void *ctx, const json_t *params, json_t **result, struct err *err)
+queue_show(void *ctx, const json_t *params, struct rpc_text *out, struct err *err)
 {
 	const struct control *control = ctx;
 	const struct queue *q = named_queue(params, err);
-	json_t *more;
 
 	if (q == NULL)
 		return -ENOENT;
-	*result = queue_row(control->host, q);
-	more = json_pack("{s:o, s:o}", "packets_per_interrupt", packets_per_time(count_get(&q->packets), interrupts(q)),
-			 "guest_interrupts", guest_interrupts(control->host, q));
-	return result_join(result, more, err);
+	put_object(out, NULL);
+	put_queue(out, control->host, q);
+	put_json(out, "packets_per_interrupt", packets_per_time(count_get(&q->packets), interrupts(q)));
+	put_json(out, "guest_interrupts", guest_interrupts(control->host, q));
+	put_object_end(out);
+	return 0;
 }
