@@ -16,6 +16,9 @@ typedef int (*edit_port_fn)(struct config_port *is, const json_t *params, struct
 int edit_adapter(struct host *host, const json_t *params, edit_adapter_fn set, json_t **result, struct err *err);
 int edit_port(struct host *host, const json_t *params, edit_port_fn set, json_t **result, struct err *err);
 
+/* An edit_port_fn: the settings of `port set` (edit_port.c). */
+int set_port(struct config_port *is, const json_t *params, struct err *err);
+
 /* Puts a parameter into its field, when it is there. */
 void edit_number(const json_t *params, const char *key, unsigned *field);
 void edit_bool(const json_t *params, const char *key, bool *field);

@@ -28,8 +28,8 @@ set_vlan(struct config_port *is, const json_t *params, struct err *err)
 	return 0;
 }
 
-static int
-set_settings(struct config_port *is, const json_t *params, struct err *err)
+int
+set_port(struct config_port *is, const json_t *params, struct err *err)
 {
 	unsigned moderation = (unsigned)is->interrupt_moderation;
 	const json_t *mac = json_object_get(params, "mac");
@@ -49,7 +49,7 @@ port_set(void *ctx, const json_t *params, json_t **result, struct err *err)
 {
 	int ret = edit_something(params, "port", "set", err);
 
-	return ret < 0 ? ret : edit_port(((struct control *)ctx)->host, params, set_settings, result, err);
+	return ret < 0 ? ret : edit_port(((struct control *)ctx)->host, params, set_port, result, err);
 }
 
 /* ---- vRSS ---- */

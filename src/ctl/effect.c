@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ctl/handlers.h"
+#include "ctl/host_port_vf.h"
 #include "ctl/host_port_vhost.h"
 #include "guest/vhost_user.h"
 
@@ -66,6 +67,12 @@ effect_running_pairs(const struct host_port *hp)
 
 	if (hp->nic == NULL)
 		return 0;
+	if (hp->is.nic == NIC_VF) {
+		struct vf_info vf;
+
+		host_port_vf_info(hp, &vf);
+		return vf.rx_rings;
+	}
 	if (hp->is.nic != NIC_VHOST)
 		return hp->n_queues;
 	host_port_vhost_info(hp, &info);
@@ -81,7 +88,7 @@ effect_of_port(const struct host *host, const struct host_port *hp, enum plan_re
 		want(&hp->on->adapter_is, &asked);
 		asked.facts = facts_of_adapter(&hp->on->adapter_is, hp->on->adapter);
 	}
-	asked.wanted[PLAN_VRSS] = asked.wanted[PLAN_VMMQ] = hp->is.vrss.enabled;
+	asked.wanted[PLAN_VRSS] = asked.wanted[PLAN_VMMQ] = hp->is.vrss.enabled && hp->is.nic != NIC_VF;
 	if (hp->is.queues > 1)
 		asked.facts |= PLAN_FACT_QUEUES;
 	if (effect_running_pairs(hp) > 1)

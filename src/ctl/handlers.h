@@ -44,7 +44,7 @@ int port_show(void *ctx, const json_t *params, struct rpc_text *out, struct err 
 /* What is behind a vhost NIC; null for other NICs. NULL without memory. */
 json_t *guest_of(const struct host *host, const struct host_port *hp);
 
-/* ---- qemu_args.c ---- */
+/* ---- qemu_args.c, qemu_args_vf.c ---- */
 int port_qemu_args(void *ctx, const json_t *params, json_t **result, struct err *err);
 
 /* ---- show_books.c ---- */
@@ -65,6 +65,15 @@ const char *rss_backing(const struct adapter *a);
 /* ---- show_vrss.c ---- */
 int vrss_list(void *ctx, const json_t *params, json_t **result, struct err *err);
 int vrss_show(void *ctx, const json_t *params, json_t **result, struct err *err);
+
+/* ---- show_vf.c ---- */
+int vf_list(void *ctx, const json_t *params, json_t **result, struct err *err);
+int vf_show(void *ctx, const json_t *params, json_t **result, struct err *err);
+/* As named_port, and it is a virtual function whose NIC is there. */
+struct host_port *named_vf(const struct host *host, const json_t *params, struct err *err);
+
+/* ---- edit_vf.c ---- */
+int vf_set_by_hand(void *ctx, const json_t *params, json_t **result, struct err *err);
 
 /* ---- edit_port.c ---- */
 int port_set(void *ctx, const json_t *params, json_t **result, struct err *err);

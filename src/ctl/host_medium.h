@@ -44,5 +44,5 @@ struct host_medium {
 	const char *(*place)(const struct config_port *is, char *out, size_t size);
 };
 
-extern const struct host_medium host_medium_tap, host_medium_vhost;
+extern const struct host_medium host_medium_tap, host_medium_vhost, host_medium_vf;
 #endif

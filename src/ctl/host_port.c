@@ -16,7 +16,7 @@
 static const struct host_medium *const media[] = {
 	[NIC_TAP] = &host_medium_tap,
 	[NIC_VHOST] = &host_medium_vhost,
-	[NIC_VF] = NULL,
+	[NIC_VF] = &host_medium_vf,
 };
 
 /* mac: the NIC's own, configured or not; zero: not known. Until then the first source is noted, whether it is checked later or not. */
@@ -48,7 +48,7 @@ as_member(struct host_port *hp, struct adapter_member *m)
 	m->n_queues = hp->n_queues;
 	m->mac = hp->mac;
 	m->weight = hp->is.vmq_weight;
-	m->vrss.enabled = hp->is.vrss.enabled;
+	m->vrss.enabled = hp->is.vrss.enabled && hp->is.nic != NIC_VF; /* the guest spreads them itself */
 	m->vrss.min_queues = hp->is.vrss.min_queues;
 	m->vrss.dynamic = hp->is.vrss.scheduling == VRSS_DYNAMIC;
 	m->vrss.exclude_primary = hp->is.vrss.exclude_primary;
@@ -183,10 +183,6 @@ host_port_add(struct host *host, struct host_switch *on, const struct config_por
 	struct host_port *hp = aligned_alloc(64, (sizeof(*hp) + 63) / 64 * 64);
 	int ret;
 
-	if (media[is->nic] == NULL) {
-		free(hp);
-		return err_set(err, -EOPNOTSUPP, "port '%s': nic vf does not run in this version yet", is->name);
-	}
 	if (hp == NULL)
 		return err_set(err, -ENOMEM, "no memory for port '%s'", is->name);
 	memset((void *)hp, 0, sizeof(*hp));

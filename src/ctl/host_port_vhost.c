@@ -42,31 +42,48 @@ is_directory(const char *path, const struct stat *wanted)
 	return stat(path, &st) == 0 && st.st_dev == wanted->st_dev && st.st_ino == wanted->st_ino;
 }
 
+/* path: as configured; key: that it stands in. */
+static int
+check_socket(const struct host *host, const struct config_port *is, const char *key, const char *path, struct err *err)
+{
+	char dir[CONFIG_ARG_MAX];
+	struct stat run_dir;
+
+	if (path[0] != '/')
+		return 0;
+	if (stat(host->run_dir, &run_dir) < 0)
+		memset(&run_dir, 0, sizeof(run_dir));
+	snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(path, '/') - path + 1), path);
+	if (is_directory(dir, &run_dir))
+		return 0;
+	err_set(err, -EINVAL, "port '%s': %s '%s' does not lie in this daemon's run directory, %.100s", is->name, key,
+		path, host->run_dir);
+	err_hint(err, "write socket: %s; or start fairleadd with its --rpc socket in %.100s", strrchr(path, '/') + 1,
+		 dir);
+	return -EINVAL;
+}
+
 int
 host_check_sockets(const struct host *host, const struct config *config, struct err *err)
 {
-	struct stat run_dir;
 	unsigned first = 0; /* port of the switch */
 
-	if (stat(host->run_dir, &run_dir) < 0)
-		memset(&run_dir, 0, sizeof(run_dir));
 	for (unsigned i = 0; i < config->n_ports; i++) {
 		const struct config_port *is = &config->ports[i];
-		char dir[CONFIG_ARG_MAX], name[CONFIG_SOCKET_MAX];
+		const char *key = "socket";
+		int ret;
 
 		if (i > 0 && is->sw != is[-1].sw)
 			first = i;
-		if (is->nic != NIC_VHOST || is->socket[0] != '/')
+		ret = check_socket(host, is, key, is->socket, err);
+		if (ret == 0) {
+			key = "standby.socket";
+			ret = check_socket(host, is, key, is->vf.standby.socket, err);
+		}
+		if (ret == 0)
 			continue;
-		snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(is->socket, '/') - is->socket + 1), is->socket);
-		if (is_directory(dir, &run_dir))
-			continue;
-		err_set(err, -EINVAL, "port '%s': socket '%s' does not lie in this daemon's run directory, %.100s",
-			is->name, is->socket, host->run_dir);
-		err_hint(err, "write socket: %s; or start fairleadd with its --rpc socket in %.100s",
-			 config_port_socket(is, name), dir);
-		err_path(err, "switches[%u].ports[%u].socket", is->sw, i - first);
-		return -EINVAL;
+		err_path(err, "switches[%u].ports[%u].%s", is->sw, i - first, key);
+		return ret;
 	}
 	return 0;
 }

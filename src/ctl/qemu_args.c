@@ -6,25 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ctl/handlers.h"
+#include "ctl/host_port_vf.h"
+#include "ctl/qemu_args.h"
 
 #define RING_SIZE \
 	1024 /* entries; the most that QEMU takes, and of a transmit ring for vhost-user only (hw/net/virtio-net.c) */
-
-/* What both formats say. */
-struct nic_facts {
-	const char *port;
-	char path[PATH_MAX + CONFIG_SOCKET_MAX + 1];
-	char mac[MAC_TEXT_LEN]; /* empty: not known */
-	unsigned queues, mtu;   /* mtu 0: nobody chose one */
-	bool qemu_listens, reconnect_ms;
-	json_int_t memory; /* MiB */
-};
 
 static void
 facts_of(const struct host *host, const struct host_port *hp, const json_t *params, struct nic_facts *out)
 {
 	char socket[CONFIG_SOCKET_MAX];
+	bool vf = hp->is.nic == NIC_VF;
 
 	memset(out, 0, sizeof(*out));
 	out->port = hp->is.name;
@@ -36,19 +28,31 @@ facts_of(const struct host *host, const struct host_port *hp, const json_t *para
 	out->qemu_listens = hp->is.role == ROLE_CLIENT;
 	out->reconnect_ms = json_is_true(json_object_get(params, "reconnect_ms"));
 	out->memory = json_integer_value(json_object_get(params, "memory"));
+	if (vf && hp->nic != NULL)
+		out->vf_id = host_port_vf_id(hp);
+	if (vf && config_standby_socket(&hp->is, socket)[0] != '\0')
+		snprintf(out->standby, sizeof(out->standby), "%s/%s", host->run_dir, socket);
 }
 
 /* ---- QEMU ---- */
 
-/* QEMU ends an option's value at a comma, unless there are two. */
-static void
-put_doubled(FILE *out, const char *text)
+char *
+qemu_doubled(const char *path)
 {
-	for (; *text != '\0'; text++)
-		fputs(*text == ',' ? ",," : (char[]){ *text, '\0' }, out);
+	char *text = malloc(2 * strlen(path) + 1), *to = text;
+
+	for (; text != NULL && *path != '\0'; path++) {
+		if (*path == ',')
+			*to++ = ',';
+		*to++ = *path;
+	}
+	if (text != NULL)
+		*to = '\0';
+	return text;
 }
 
-static void __attribute__((format(printf, 2, 3))) add_word(json_t **args, const char *fmt, ...)
+void
+qemu_word(json_t **args, const char *fmt, ...)
 {
 	char *word = NULL;
 	va_list ap;
@@ -62,35 +66,31 @@ static void __attribute__((format(printf, 2, 3))) add_word(json_t **args, const 
 }
 
 static void
-add_memory(json_t **args, const struct nic_facts *f)
+add_memory(json_t **args, const struct nic_facts *f, bool vf)
 {
-	add_word(args, "-m");
-	add_word(args, "%lldM", (long long)f->memory);
-	add_word(args, "-object");
-	add_word(args, "memory-backend-memfd,id=mem,size=%lldM,share=on", (long long)f->memory);
-	add_word(args, "-machine");
-	add_word(args, "memory-backend=mem");
+	qemu_word(args, "-m");
+	qemu_word(args, "%lldM", (long long)f->memory);
+	qemu_word(args, "-object");
+	qemu_word(args, "memory-backend-memfd,id=mem,size=%lldM,share=on", (long long)f->memory);
+	qemu_word(args, "-machine");
+	qemu_word(args, "%smemory-backend=mem", vf ? "q35," : ""); /* only it has PCI Express */
 }
 
 static void
 add_socket(json_t **args, const struct nic_facts *f)
 {
-	char *path = NULL;
-	size_t len = 0;
-	FILE *out = open_memstream(&path, &len);
+	char *path = qemu_doubled(f->path);
 
-	if (out == NULL) {
+	if (path == NULL) {
 		list_add(args, NULL);
 		return;
 	}
-	put_doubled(out, f->path);
-	fclose(out);
-	add_word(args, "-chardev");
+	qemu_word(args, "-chardev");
 	if (f->qemu_listens)
-		add_word(args, "socket,id=chr-%s,path=%s,server=on,wait=off", f->port, path);
+		qemu_word(args, "socket,id=chr-%s,path=%s,server=on,wait=off", f->port, path);
 	else
-		add_word(args, "socket,id=chr-%s,path=%s,%s", f->port, path,
-			 f->reconnect_ms ? "reconnect-ms=1000" : "reconnect=1");
+		qemu_word(args, "socket,id=chr-%s,path=%s,%s", f->port, path,
+			  f->reconnect_ms ? "reconnect-ms=1000" : "reconnect=1");
 	free(path);
 }
 
@@ -106,11 +106,11 @@ add_device(json_t **args, const struct nic_facts *f)
 		snprintf(mq, sizeof(mq), ",mq=on,vectors=%u", 2 * f->queues + 2);
 	if (f->mtu != 0)
 		snprintf(mtu, sizeof(mtu), ",host_mtu=%u", f->mtu);
-	add_word(args, "-netdev");
-	add_word(args, "vhost-user,id=net-%s,chardev=chr-%s,queues=%u", f->port, f->port, f->queues);
-	add_word(args, "-device");
-	add_word(args, "virtio-net-pci,netdev=net-%s%s%s%s,rx_queue_size=%u,tx_queue_size=%u", f->port, mac, mq, mtu,
-		 RING_SIZE, RING_SIZE);
+	qemu_word(args, "-netdev");
+	qemu_word(args, "vhost-user,id=net-%s,chardev=chr-%s,queues=%u", f->port, f->port, f->queues);
+	qemu_word(args, "-device");
+	qemu_word(args, "virtio-net-pci,netdev=net-%s%s%s%s,rx_queue_size=%u,tx_queue_size=%u", f->port, mac, mq, mtu,
+		  RING_SIZE, RING_SIZE);
 }
 
 /* A word as a shell takes it. */
@@ -145,13 +145,14 @@ print_lines(FILE *out, const json_t *args)
 
 /* ---- libvirt ---- */
 
-static void
-put_escaped(FILE *out, const char *text)
+void
+qemu_put_escaped(FILE *out, const char *text)
 {
 	for (; *text != '\0'; text++)
 		fputs(*text == '&'    ? "&amp;"
 		      : *text == '<'  ? "&lt;"
 		      : *text == '\'' ? "&apos;"
+		      : *text == '"'  ? "&quot;"
 				      : (char[]){ *text, '\0' },
 		      out);
 }
@@ -171,7 +172,7 @@ print_xml(FILE *out, const struct nic_facts *f)
 	if (f->mac[0] != '\0')
 		fprintf(out, "  <mac address='%s'/>\n", f->mac);
 	fputs("  <source type='unix' path='", out);
-	put_escaped(out, f->path);
+	qemu_put_escaped(out, f->path);
 	if (f->qemu_listens)
 		fputs("' mode='server'/>\n", out);
 	else
@@ -187,7 +188,7 @@ print_xml(FILE *out, const struct nic_facts *f)
 /* ---- both ---- */
 
 static json_t *
-text_of(const struct nic_facts *f, const json_t *args, bool libvirt)
+text_of(const struct nic_facts *f, const json_t *args, bool libvirt, bool vf)
 {
 	char *text = NULL;
 	size_t len = 0;
@@ -196,7 +197,9 @@ text_of(const struct nic_facts *f, const json_t *args, bool libvirt)
 
 	if (out == NULL)
 		return NULL;
-	if (libvirt)
+	if (libvirt && vf)
+		qemu_vf_xml(out, f);
+	else if (libvirt)
 		print_xml(out, f);
 	else
 		print_lines(out, args);
@@ -217,24 +220,29 @@ port_qemu_args(void *ctx, const json_t *params, json_t **result, struct err *err
 	bool libvirt = strcmp(json_string_value(json_object_get(params, "format")), "libvirt") == 0;
 	struct nic_facts facts;
 	json_t *args;
+	bool vf;
 
 	if (hp == NULL)
 		return -ENOENT;
-	if (hp->is.nic != NIC_VHOST) {
+	vf = hp->is.nic == NIC_VF;
+	if (hp->is.nic == NIC_TAP) {
 		err_set(err, -EOPNOTSUPP, "port '%s' is an interface of this host, which QEMU has nothing to do with",
 			hp->is.name);
-		err_hint(err, "the port of a guest has nic: vhost");
+		err_hint(err, "the port of a guest has nic: vhost or vf");
 		err_path(err, "port");
 		return -EOPNOTSUPP;
 	}
 	facts_of(host, hp, params, &facts);
 	args = json_array();
-	if (!libvirt) {
-		add_memory(&args, &facts);
+	if (!libvirt)
+		add_memory(&args, &facts, vf);
+	if (!libvirt && vf) {
+		qemu_vf_devices(&args, &facts);
+	} else if (!libvirt) {
 		add_socket(&args, &facts);
 		add_device(&args, &facts);
 	}
-	*result =
-		json_pack("{s:s, s:o, s:o}", "port", hp->is.name, "text", text_of(&facts, args, libvirt), "args", args);
+	*result = json_pack("{s:s, s:o, s:o}", "port", hp->is.name, "text", text_of(&facts, args, libvirt, vf), "args",
+			    args);
 	return result_done(result, err);
 }

@@ -180,13 +180,45 @@ only_guests_have_such_options(void **state)
 	assert_int_equal(call("port.qemu-args", json_of("{'port': 'vm1', 'memory': 0}"), &result, &err), -EINVAL);
 }
 
+/* QEMU's manual, "VFIO-user device", and pcie.txt: a root port for each function. libvirt passes QEMU's own options through. */
+static void
+a_function_stands_behind_a_root_port(void **state)
+{
+	static const char yaml[] =
+		"version: 1\n"
+		"processors: {count: 3, speed_percent: 20}\n"
+		"adapters: [{name: wire, uplink: null, vfs: 2}]\n"
+		"switches: [{name: ext, kind: external, uplink: wire, ports: [{name: vm1, nic: vf}]}]\n";
+	char want[256], *text;
+	json_t *answer;
+
+	json_decref(applied(yaml, 0));
+	answer = asked("port.qemu-args", "{'port': 'vm1'}");
+	assert_string_equal(value_of(answer, "-machine"), "q35,memory-backend=mem");
+	assert_string_equal(value_of(answer, "-object"), "memory-backend-memfd,id=mem,size=1024M,share=on");
+	assert_string_equal(value_of(answer, "-device"), "pcie-root-port,id=port-vm1,chassis=1");
+	snprintf(want, sizeof(want),
+		 "{\"driver\":\"vfio-user-pci\",\"id\":\"vf-vm1\",\"bus\":\"port-vm1\",\"socket\":{\"type\":\"unix\","
+		 "\"path\":"
+		 "\"%s/vm1.vf.sock\"}}",
+		 rig_folder);
+	assert_string_equal(json_string_value(json_array_get(json_object_get(answer, "args"), 9)), want);
+	json_decref(answer);
+	answer = asked("port.qemu-args", "{'port': 'vm1', 'format': 'libvirt'}");
+	text = strdup(json_string_value(json_object_get(answer, "text")));
+	assert_non_null(strstr(text, "  <qemu:arg value='pcie-root-port,id=port-vm1,chassis=1'/>\n"));
+	assert_non_null(strstr(text, "<qemu:arg value='{&quot;driver&quot;:&quot;vfio-user-pci&quot;"));
+	free(text);
+	json_decref(answer);
+}
+
 static int
 tests(void)
 {
 	const struct CMUnitTest list[] = {
 		RIG_TEST(options_follow_the_port),       RIG_TEST(the_text_can_be_pasted),
 		RIG_TEST(odd_paths_are_quoted),          RIG_TEST(libvirt_gets_the_same_as_xml),
-		RIG_TEST(only_guests_have_such_options),
+		RIG_TEST(only_guests_have_such_options), RIG_TEST(a_function_stands_behind_a_root_port),
 	};
 
 	return cmocka_run_group_tests(list, rig_start, rig_stop);

@@ -74,8 +74,9 @@ struct schema_method {
 	const struct schema_key *
 		columns; /* keys of the result (of one element), in the order of the CLI's table; ends with name NULL */
 	const struct schema_error *errors; /* ends with code 0; NULL: none of its own */
-	const char *example; /* a command line that works with examples/converged-host.yaml, else with vm-host.yaml */
-	bool changes;        /* refused on the read-only socket; writes an audit line */
+	const char *
+		example; /* a command line that works with one of examples/: converged-host.yaml, vm-host.yaml, sriov.yaml */
+	bool changes; /* refused on the read-only socket; writes an audit line */
 	bool follows; /* the CLI asks again and again, with `since` the last element's `serial`, until it is interrupted */
 	bool local; /* the CLI does it without a daemon (config check, completion) */
 };

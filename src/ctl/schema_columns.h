@@ -12,6 +12,7 @@ extern const struct schema_key queue_columns[], queue_details[];
 extern const struct schema_key adapter_columns[], adapter_details[];
 extern const struct schema_key switch_columns[], switch_details[];
 extern const struct schema_key port_columns[], port_details[], qemu_details[];
+extern const struct schema_key vf_columns[], vf_details[];
 extern const struct schema_key vmq_columns[], vmq_details[], watch_columns[];
 extern const struct schema_key rss_columns[], rss_details[];
 extern const struct schema_key vrss_columns[], vrss_details[];

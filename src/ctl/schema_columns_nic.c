@@ -1,4 +1,4 @@
-/* schema_columns_nic.c - the keys of results about offloads: VM queues, RSS, vRSS, checksums; see schema_columns.h. */
+/* schema_columns_nic.c - the keys of results about offloads: virtual functions, VM queues, RSS, vRSS, checksums; see schema_columns.h. */
 #include "ctl/schema_columns.h"
 #include "ctl/schema_words.h"
 
@@ -6,6 +6,62 @@ static const char *const backings[] = { "software", "hardware", NULL };
 static const char *const profiles[] = { RSS_PROFILE_WORDS, NULL };
 static const char *const hash_types[] = { HASH_TYPE_WORDS, NULL };
 static const char *const schedulings[] = { SCHEDULING_WORDS, NULL };
+
+static const char *const link_states[] = { "up", "down", NULL };
+static const char *const paths[] = { "vf", "vf-switched", "synthetic", NULL };
+static const char *const models[] = { VF_MODEL_WORDS, NULL };
+static const char *const doorbells[] = { "mapped", "trapped", NULL };
+static const char *const on_policies[] = { "switch", "refuse", "bypass", NULL };
+
+#define VF_KEYS                                                                                                    \
+	{ "id", SCHEMA_INT, .help = "its number among its adapter's" },                                            \
+		{ "adapter", SCHEMA_NAME, .help = "the adapter that it is a function of" },                        \
+		{ "port", SCHEMA_NAME, .help = "the port of the switch that it is" },                              \
+		{ "socket", SCHEMA_STRING, .help = "the socket between QEMU and the daemon" },                     \
+		{ "backing", SCHEMA_ENUM, .choices = backings, .help = "who it is: the NIC, or the daemon" },      \
+		{ "migratable", SCHEMA_STRING, .help = "yes, or no and why" },                                     \
+		{ "path", SCHEMA_ENUM, .choices = paths,                                                           \
+		  .help = "vf: its frames bypass the switch; vf-switched: they go through it; synthetic: its "     \
+			  "standby receives" },                                                                    \
+		{ "state", SCHEMA_STRING, .help = "up, or why not: no client, waiting, broken and how" },          \
+		{ "mac", SCHEMA_MAC, .help = "its address, as its driver has it" },                                \
+		{ "vlan", SCHEMA_INT, .help = "the VLAN of its frames; 0: none" },                                 \
+		{ "queues", SCHEMA_INT, .help = "queue pairs that it has" },                                       \
+		{ "link", SCHEMA_ENUM, .choices = link_states, .help = "what its guest is shown, as configured" }, \
+		{ "trust", SCHEMA_BOOL, .help = "its guest may change its address and be promiscuous" },           \
+		{ "spoof_check", SCHEMA_BOOL, .help = "frames with another source address are dropped" },          \
+		{ "rate_mbps", SCHEMA_INT, .unit = "Mb/s", .help = "the most that it may send; 0: no cap" },       \
+		{ "rx_packets", SCHEMA_INT, .unit = "packets", .help = "that its guest received" },                \
+	{                                                                                                          \
+		"tx_packets", SCHEMA_INT, .unit = "packets", .help = "that its guest sent"                         \
+	}
+
+const struct schema_key vf_columns[] = { VF_KEYS, { NULL } };
+
+const struct schema_key vf_details[] = {
+	VF_KEYS,
+	{ "switched_because", SCHEMA_STRING, .help = "why it does not bypass the switch; null: it does" },
+	{ "on_policy", SCHEMA_ENUM, .choices = on_policies, .help = "what a policy that needs the switch does" },
+	{ "model", SCHEMA_ENUM, .choices = models, .help = "the device that its guest finds" },
+	{ "doorbell", SCHEMA_ENUM, .choices = doorbells, .help = "how its guest's doorbells are seen" },
+	{ "ipsec_offload", SCHEMA_BOOL, .help = "its driver is offered IPsec by the NIC" },
+	{ "mtu", SCHEMA_INT, .unit = "bytes", .help = "largest packet without its Ethernet header" },
+	{ "standby", SCHEMA_STRING, .help = "socket of the vhost device beside it; null: there is none" },
+	{ "mailbox_api", SCHEMA_STRING, .help = "that its driver speaks, as 1.7; null: it has not said" },
+	{ "rx_rings", SCHEMA_INT, .help = "receive rings that run" },
+	{ "tx_rings", SCHEMA_INT, .help = "transmit rings that run" },
+	{ "max_frame", SCHEMA_INT, .unit = "bytes", .help = "that its driver takes, without FCS" },
+	{ "interrupts", SCHEMA_INT, .unit = "times", .help = "that its guest was interrupted" },
+	{ "messages", SCHEMA_INT, .help = "that its driver sent by the mailbox" },
+	{ "resets", SCHEMA_INT, .unit = "times", .help = "that its driver, or the guest, reset it" },
+	{ "traps", SCHEMA_INT, .unit = "times", .help = "that its guest waited for an access to a register" },
+	{ "memory", SCHEMA_INT, .unit = "bytes", .help = "of the guest, mapped into the daemon" },
+	{ "memory_regions", SCHEMA_INT, .help = "pieces that it consists of" },
+	{ "clients", SCHEMA_INT, .unit = "times", .help = "that a QEMU connected, since the port was made" },
+	{ "fault", SCHEMA_STRING, .help = "how its driver broke a rule; null: it did not" },
+	{ "last_error", SCHEMA_STRING, .help = "why the last connection was cut off; null: it was not" },
+	{ NULL },
+};
 
 #define BALANCE_KEYS                                                                                                \
 	{ "high_percent", SCHEMA_INT, .unit = "%", .help = "a processor above it is overloaded: queues leave it" }, \

@@ -76,6 +76,22 @@ static const struct schema_key port_set[] = {
 	{ NULL },
 };
 
+static const struct schema_key vf_set[] = {
+	PORT_NAME,
+	{ "mac", SCHEMA_MAC, .help = "its address; its driver takes it at the reset that it is told to do" },
+	{ "vlan", SCHEMA_INT, .min = 1, .max = 4094,
+	  .help = "the VLAN of its frames, whose tag the guest never sees: 802.1Q, 9.6 keeps 0 and 4095 for itself" },
+	{ "untagged", SCHEMA_BOOL, .fallback = "off", .help = "no VLAN any more" },
+	{ "rate_mbps", SCHEMA_INT, .max = CONFIG_VF_RATE, .unit = "Mb/s",
+	  .help = "the most that it may send; 0: no cap" },
+	{ "spoof_check", SCHEMA_BOOL, .help = "drop frames with another source address" },
+	{ "trust", SCHEMA_BOOL, .help = "its guest may change its address and be promiscuous" },
+	{ "link", SCHEMA_BOOL, .help = "off: its guest sees its link down" },
+	{ "mtu", SCHEMA_INT, .min = 68, .max = 9216, .unit = "bytes",
+	  .help = "largest packet without its Ethernet header" },
+	{ NULL },
+};
+
 static const struct schema_key some_port[] = {
 	{ "port", SCHEMA_NAME, .help = "only this port, or this adapter" },
 	{ NULL },
@@ -204,6 +220,16 @@ static const struct schema_error port_set_errors[] = {
 	{ EEXIST, "another port of the switch has this address on this VLAN" },
 	{ 0 },
 };
+static const struct schema_error vf_errors[] = {
+	{ ENOENT, "no virtual function of this name" },
+	{ 0 },
+};
+static const struct schema_error vf_set_errors[] = {
+	{ ENOENT, "no virtual function of this name" },
+	{ EINVAL, "the settings contradict each other, or the address is a group address" },
+	{ EEXIST, "another port of the switch has this address on this VLAN" },
+	{ 0 },
+};
 static const struct schema_error enable_errors[] = {
 	NOT_THERE("adapter"),
 	{ EINVAL, "the adapter's other settings do not go with it" },
@@ -266,6 +292,11 @@ const struct schema_method schema_methods[] = {
 	  RESULT_OBJECT, qemu_details, qemu_errors, "fairlead port qemu-args vm1" },
 	{ "port", "set", "Give a port these settings; those not named stay", port_set, RESULT_OBJECT, port_changed,
 	  port_set_errors, "fairlead port set vm1 --vmq-weight 50", .changes = true },
+	{ "vf", "list", "Virtual functions of all adapters", NULL, RESULT_LIST, vf_columns, NULL, "fairlead vf list" },
+	{ "vf", "show", "One virtual function, and what its driver does", port_name, RESULT_OBJECT, vf_details,
+	  vf_errors, "fairlead vf show vm3" },
+	{ "vf", "set", "Give a virtual function these settings, while its driver runs; those not named stay", vf_set,
+	  RESULT_OBJECT, port_changed, vf_set_errors, "fairlead vf set vm3 --trust on", .changes = true },
 	{ "vmq", "list", "VM queues: the port, filter and processor of each", NULL, RESULT_LIST, vmq_columns, NULL,
 	  "fairlead vmq list" },
 	{ "vmq", "show", "Settings of an adapter's VM queues", adapter_name, RESULT_OBJECT, vmq_details, adapter_errors,

@@ -5,6 +5,7 @@
 #include <rte_prefetch.h>
 
 #include "ctl/handlers.h"
+#include "ctl/host_port_vf.h"
 #include "nic/moderation.h"
 
 static const char *const vlan_mode_names[] = {
@@ -42,7 +43,7 @@ put_port(struct rpc_text *out, const struct host_port *hp)
 	put_text(out, "name", hp->is.name);
 	put_text(out, "switch", hp->on->is.name);
 	put_text(out, "nic", nic_names[hp->is.nic]);
-	put_text(out, "path", "synthetic");
+	put_text(out, "path", hp->is.nic == NIC_VF ? host_port_vf_path(hp) : "synthetic");
 	put_text(out, "state", host_port_state(hp));
 	put_mac(out, "mac", &hp->mac);
 	put_count(out, "vlan", vlan_of(&hp->is.vlan));

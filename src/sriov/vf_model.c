@@ -28,7 +28,7 @@ vf_model_text(enum vf_model model)
 const char *
 vf_state_text(enum vf_state state)
 {
-	static const char *const text[] = { [VF_NO_CLIENT] = "no VMM",
+	static const char *const text[] = { [VF_NO_CLIENT] = "no client",
 					    [VF_WAITING] = "waiting for the driver",
 					    [VF_UP] = "up",
 					    [VF_BROKEN] = "broken" };

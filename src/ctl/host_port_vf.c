@@ -1,0 +1,337 @@
+/*
+ * host_port_vf.c - a virtual function behind a port; see host_medium.h.
+ *
+ * Its frames go through the switch as any port's do. The guest's driver may take another address than the configured one (trust), and
+ * takes a changed one at its next reset: the switch follows what is in force, as the function tells.
+ */
+#include "ctl/host_port_vf.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/log.h"
+#include "base/qsbr.h"
+#include "ctl/host_medium.h"
+#include "guest/vhost.h"
+
+struct vf_nic {
+	struct vf *vf;
+	char socket[CONFIG_SOCKET_MAX]; /* in the run directory */
+	unsigned id;
+	struct vf_policy policy; /* that the function has */
+	struct mac refused;      /* an address that the guest cannot have, once told */
+	char state_text[192];    /* of vf_nic_state */
+};
+
+/* ---- what the configuration means to the function ---- */
+
+/* The words of the configuration are in the order of the function's. */
+static_assert((int)MODEL_X550 == (int)VF_X550 && (int)MODEL_X540 == (int)VF_X540 && (int)MODEL_82599 == (int)VF_82599 &&
+		      (int)MODEL_X550_HV == (int)VF_X550_HV && (int)MODEL_X540_HV == (int)VF_X540_HV &&
+		      (int)MODEL_82599_HV == (int)VF_82599_HV,
+	      "one order");
+static_assert(CONFIG_VF_QUEUES == VF_PAIRS, "each has them all");
+
+/* What the guest is shown; a link without a speed of its own is as fast as it can be. */
+static unsigned
+link_mbps(const struct host_switch *on)
+{
+	uint64_t speed = on->adapter_is.speed_mbps;
+
+	return speed == 0 || speed >= 10000 ? 10000 : speed >= 1000 ? 1000 : 100;
+}
+
+static void
+policy_of(const struct config_port *is, const struct host_switch *on, const struct mac *mac, struct vf_policy *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->mac = *mac;
+	out->vlan = is->vlan.mode == VLAN_ACCESS ? is->vlan.id : 0;
+	out->trust = is->vf.trust;
+	out->spoof_check = is->spoof_check;
+	out->link = is->vf.link;
+	out->link_mbps = link_mbps(on);
+	out->mtu = is->mtu;
+}
+
+/* A locally administered one (IEEE 802, 8.4), for the driver finds none of its own. */
+static int
+mac_by_chance(struct mac *out, struct err *err)
+{
+	if (getrandom(out->byte, sizeof(out->byte), 0) != sizeof(out->byte))
+		return err_set(err, -EIO, "cannot make a MAC address: %s", strerror(errno));
+	out->byte[0] = (uint8_t)((out->byte[0] & ~1u) | 2);
+	return 0;
+}
+
+/* The lowest number that no other function of its adapter has. */
+static unsigned
+free_id(const struct host *host, const struct host_port *hp)
+{
+	bool used[CONFIG_VFS_MAX + 1] = { false };
+	unsigned id = 0;
+
+	for (unsigned i = 0; i < host->n_ports; i++) {
+		const struct host_port *other = host->ports[i];
+
+		if (other != hp && other->is.nic == NIC_VF && other->nic != NULL && other->on == hp->on)
+			used[host_port_vf_id(other)] = true;
+	}
+	while (id < CONFIG_VFS_MAX && used[id])
+		id++;
+	return id;
+}
+
+/* ---- what the guest's driver does ---- */
+
+/* The switch knows the port by the address that its driver uses. */
+static void
+follow_address(struct host_port *hp)
+{
+	struct vf_nic *nic = hp->nic;
+	struct vf_info info;
+	char text[MAC_TEXT_LEN];
+	struct err err;
+
+	vf_info(nic->vf, &info);
+	if (mac_is_zero(&info.mac) || mac_equal(&info.mac, &hp->mac))
+		return;
+	mac_format(&info.mac, text);
+	if (host_port_set_mac(hp, &info.mac, &err) == 0) {
+		log_info("address of the guest changed port=%s mac=%s", hp->is.name, text);
+		memset(&nic->refused, 0, sizeof(nic->refused));
+	} else if (!mac_equal(&info.mac, &nic->refused)) {
+		nic->refused = info.mac;
+		log_warn("address of the guest is another's port=%s mac=%s reason=\"%s\"", hp->is.name, text, err.msg);
+	}
+}
+
+static void
+filters_changed(void *arg)
+{
+	struct host_port *hp = arg;
+
+	/* While it is being opened or closed there is nobody to tell. */
+	if (hp->nic != NULL && hp->port.sw != NULL)
+		follow_address(hp);
+}
+
+/* ---- open and close ---- */
+
+static struct vf *
+open_function(struct host_port *hp, struct vf_nic *nic, struct err *err)
+{
+	struct vf_options options = { .name = hp->is.name,
+				      .model = (enum vf_model)hp->is.vf.model,
+				      .trapped = hp->is.vf.trapped,
+				      .ipsec = hp->is.vf.ipsec_offload,
+				      .policy = nic->policy,
+				      .queues = hp->queues,
+				      .ingress = &hp->port.ingress,
+				      .filters_changed = filters_changed,
+				      .arg = hp };
+	int server;
+	struct vf *vf;
+
+	static_assert(sizeof(options.rss_key) == CONFIG_RSS_KEY_LEN, "one length");
+	memcpy(options.rss_key, hp->on->adapter_is.rss.key, sizeof(options.rss_key));
+	server = keep_listen(nic->socket, hp->is.socket_mode, hp->is.socket_owner, err);
+	if (server < 0)
+		return NULL;
+	vf = vf_open(vhost_session_loop(), &options, server, err);
+	if (vf == NULL)
+		keep_unlisten(nic->socket, NULL);
+	return vf;
+}
+
+static int
+vf_nic_open(struct host *host, struct host_port *hp, const struct mac *mac, struct err *err)
+{
+	struct vf_nic *nic = calloc(1, sizeof(*nic));
+	struct mac own = *mac;
+	int ret = 0;
+
+	if (nic == NULL)
+		return err_set(err, -ENOMEM, "no memory for its virtual function");
+	if (mac_is_zero(&own))
+		ret = mac_by_chance(&own, err);
+	if (ret < 0)
+		goto free_nic;
+	config_port_socket(&hp->is, nic->socket);
+	nic->id = free_id(host, hp);
+	policy_of(&hp->is, hp->on, &own, &nic->policy);
+	nic->vf = open_function(hp, nic, err);
+	if (nic->vf == NULL) {
+		ret = err->code;
+		goto free_nic;
+	}
+	hp->nic = nic;
+	hp->mac = own;
+	atomic_store_explicit(&hp->port.sink, vf_sink(nic->vf), memory_order_release);
+	return 0;
+
+free_nic:
+	free(nic);
+	return ret;
+}
+
+static void
+vf_nic_close(struct host_port *hp)
+{
+	struct vf_nic *nic = hp->nic;
+	struct err err;
+
+	if (nic == NULL)
+		return;
+	hp->nic = NULL;
+	qsbr_synchronize();
+	vf_close(nic->vf);
+	if (keep_unlisten(nic->socket, &err) < 0)
+		log_warn("socket stays until the daemon ends port=%s socket=%s reason=\"%s\"", hp->is.name, nic->socket,
+			 err.msg);
+	free(nic);
+}
+
+static bool
+same_policy(const struct vf_policy *a, const struct vf_policy *b)
+{
+	return mac_equal(&a->mac, &b->mac) && a->vlan == b->vlan && a->trust == b->trust &&
+	       a->spoof_check == b->spoof_check && a->link == b->link && a->link_mbps == b->link_mbps &&
+	       a->mtu == b->mtu;
+}
+
+static void
+set_policy(struct vf_nic *nic, const struct vf_policy *policy)
+{
+	if (same_policy(&nic->policy, policy))
+		return;
+	nic->policy = *policy;
+	vf_set(nic->vf, policy);
+}
+
+/* The adapter's speed may have changed, which no port is told of. */
+static bool
+vf_nic_tend(struct host_port *hp)
+{
+	struct vf_nic *nic = hp->nic;
+	struct vf_policy policy;
+
+	policy_of(&hp->is, hp->on, &nic->policy.mac, &policy);
+	set_policy(nic, &policy);
+	vf_tend(nic->vf);
+	follow_address(hp);
+	return true;
+}
+
+/* ---- change ---- */
+
+static bool
+vf_nic_can_change(const struct config_port *from, const struct config_port *to)
+{
+	char a[CONFIG_SOCKET_MAX], b[CONFIG_SOCKET_MAX];
+
+	return from->vf.model == to->vf.model && from->vf.trapped == to->vf.trapped &&
+	       from->vf.ipsec_offload == to->vf.ipsec_offload && from->socket_mode == to->socket_mode &&
+	       strcmp(from->socket_owner, to->socket_owner) == 0 &&
+	       strcmp(config_port_socket(from, a), config_port_socket(to, b)) == 0 &&
+	       strcmp(config_standby_socket(from, a), config_standby_socket(to, b)) == 0;
+}
+
+static bool
+vf_nic_is_same(const struct config_port *a, const struct config_port *b)
+{
+	return a->mtu == b->mtu && a->has_mac == b->has_mac && mac_equal(&a->mac, &b->mac) &&
+	       a->spoof_check == b->spoof_check && a->vf.trust == b->vf.trust && a->vf.link == b->vf.link &&
+	       a->vlan.mode == b->vlan.mode && a->vlan.id == b->vlan.id;
+}
+
+/* The driver takes another address when it resets, which it is told to do at once: the one in force is the port's until then. */
+static int
+vf_nic_change(struct host_port *hp, const struct config_port *to, const struct mac *mac, struct err *err)
+{
+	struct vf_nic *nic = hp->nic;
+	struct vf_policy policy;
+	struct vf_info info;
+
+	policy_of(to, hp->on, mac_is_zero(mac) ? &nic->policy.mac : mac, &policy);
+	set_policy(nic, &policy);
+	vf_info(nic->vf, &info);
+	hp->mac = mac_is_zero(&info.mac) ? policy.mac : info.mac;
+	return 0;
+}
+
+/* Over its queues a VF's frames are spread by the guest's own table. */
+static int
+vf_nic_set_spread(struct host_port *hp, const struct spread_rule *rule)
+{
+	return 0;
+}
+
+/* ---- what a person sees ---- */
+
+static uint64_t
+vf_nic_delivered(const struct host_port *hp, unsigned i)
+{
+	const struct vf_nic *nic = hp->nic;
+
+	return vf_delivered(nic->vf, i);
+}
+
+static const char *
+vf_nic_state(const struct host_port *hp)
+{
+	struct vf_nic *nic = hp->nic;
+	struct vf_info info;
+
+	vf_info(nic->vf, &info);
+	if (info.state != VF_BROKEN || info.fault == NULL)
+		return vf_state_text(info.state);
+	snprintf(nic->state_text, sizeof(nic->state_text), "%s: %s", vf_state_text(info.state), info.fault);
+	return nic->state_text;
+}
+
+unsigned
+host_port_vf_id(const struct host_port *hp)
+{
+	const struct vf_nic *nic = hp->nic;
+
+	return nic->id;
+}
+
+void
+host_port_vf_info(const struct host_port *hp, struct vf_info *out)
+{
+	const struct vf_nic *nic = hp->nic;
+
+	vf_info(nic->vf, out);
+}
+
+const char *
+host_port_vf_path(const struct host_port *hp)
+{
+	return host_port_vf_why_switched(hp) == NULL ? "vf" : "vf-switched";
+}
+
+const char *
+host_port_vf_why_switched(const struct host_port *hp)
+{
+	const char *policy = config_vf_policy(&hp->is);
+
+	return policy != NULL ? policy : "this version has no switch in the NIC";
+}
+
+const struct host_medium host_medium_vf = {
+	.open = vf_nic_open,
+	.close = vf_nic_close,
+	.tend = vf_nic_tend,
+	.can_change = vf_nic_can_change,
+	.is_same = vf_nic_is_same,
+	.change = vf_nic_change,
+	.set_spread = vf_nic_set_spread,
+	.delivered = vf_nic_delivered,
+	.state = vf_nic_state,
+};
