@@ -15,6 +15,8 @@
 #include "nic/replan.h"
 #include "nic/vmq.h"
 
+#define TEND_WAIT_NS (20 * NSEC_PER_MS) /* for rings; whoever tends looks again in half a second. Our choice */
+
 void
 adapter_settings_init(struct adapter_settings *s)
 {
@@ -239,26 +241,27 @@ adapter_start(struct adapter *a, struct err *err)
 }
 
 static bool
-wait_until_passed(struct rxring *r)
+wait_until_passed(const struct rxring *r, uint64_t end)
 {
-	uint64_t end = clock_ns() + RXPLAN_WAIT_NS, position = rxring_position(r);
+	uint64_t position = rxring_position(r);
 
 	while (!rxring_passed(r, position) && clock_ns() < end)
 		usleep(50);
 	return rxring_passed(r, position);
 }
 
-/* Waits until no ring holds a frame in the uplink's buffers. False: some still do. */
+/* Waits, so long for all of them together, until no ring holds a frame in the uplink's buffers. False: some still do. */
 static bool
-drain(struct adapter *a)
+drain(const struct adapter *a, uint64_t wait_ns)
 {
+	uint64_t end = clock_ns() + wait_ns;
 	bool empty = true;
 
 	for (unsigned i = 0; i < a->n_queues; i++)
-		empty &= wait_until_passed(a->ring[i]);
+		empty &= wait_until_passed(a->ring[i], end);
 	for (unsigned i = 0; i < a->n_members; i++)
 		for (unsigned k = 0; k < a->members[i]->n_rings; k++)
-			empty &= wait_until_passed(a->members[i]->ring[k]);
+			empty &= wait_until_passed(a->members[i]->ring[k], end);
 	return empty;
 }
 
@@ -268,7 +271,7 @@ adapter_stop(struct adapter *a)
 	a->stopped = true;
 	hwrss_leave(a);
 	rxplan_free(frontend_set_plan(&a->frontend, NULL));
-	drain(a);
+	drain(a, RXPLAN_WAIT_NS);
 	for (unsigned i = 0; i < a->n_queues; i++)
 		queue_move(a->queue[i], PROCESSOR_NONE);
 }
@@ -325,7 +328,7 @@ adapter_tend(struct adapter *a)
 		log_warn("uplink went away adapter=%s interface=%s", a->name, a->uplink.arg);
 	}
 	if (a->leaving) {
-		if (!drain(a))
+		if (!drain(a, TEND_WAIT_NS))
 			return;
 		uplink_close(&a->uplink);
 		a->leaving = a->told = false;

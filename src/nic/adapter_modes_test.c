@@ -328,6 +328,44 @@ without_queues_left_nothing_changes(void **state)
 		queue_free(others[--n]);
 }
 
+/*
+ * Its frames lie in rings whose processors get no time. Whoever tends it, or stops it, has other things to do: what all rings together
+ * may take is what one may take in a change of plan. When they have time again, the uplink is opened.
+ */
+static void
+an_uplink_goes_and_comes_while_processors_get_no_time(void **state)
+{
+	struct adapter_settings s = rss(16);
+	unsigned held = 0;
+	uint64_t begin;
+
+	set(&s);
+	atomic_store(&paused, true);
+	send_each(2);
+	for (unsigned i = 0; i < 10000 && count_get(&adapter->frontend.packets) < 2 * FLOWS; i++)
+		usleep(1000);
+	for (unsigned i = 0; i < 16; i++)
+		held += rxring_position(adapter->ring[i]) > 0;
+	assert_true(held >= 4); /* of 16, by 20 flows; the key is fixed */
+	uplink_detach(&adapter->uplink);
+	adapter->leaving = true;
+	begin = clock_ns();
+	adapter_tend(adapter);
+	assert_true(clock_ns() - begin < 2 * RXPLAN_WAIT_NS);
+	assert_true(adapter->leaving);
+	assert_int_equal(uplink_port(&adapter->uplink), UPLINK_ABSENT);
+	atomic_store(&paused, false);
+	for (unsigned i = 0; i < 100 && adapter->leaving; i++) {
+		adapter_tend(adapter);
+		usleep(10000);
+	}
+	assert_false(adapter->leaving);
+	assert_int_not_equal(uplink_port(&adapter->uplink), UPLINK_ABSENT);
+	expect_nothing_lost();
+	send_each(2);
+	expect_nothing_lost();
+}
+
 int
 main(void)
 {
@@ -339,6 +377,7 @@ main(void)
 		TEST(a_thousand_changes_and_moves_under_load_lose_and_reorder_nothing),
 		cmocka_unit_test_setup_teardown(a_thousand_changes_under_load_where_one_processor_does_it_all,
 						open_adapter_inline, close_adapter),
+		TEST(an_uplink_goes_and_comes_while_processors_get_no_time),
 		TEST(what_is_refused_changes_nothing),
 		TEST(without_queues_left_nothing_changes),
 	};
