@@ -87,7 +87,7 @@ vhost_set_features(struct vhost *v, uint64_t features, struct err *err)
 	/* "Ring states": without it there is no SET_VRING_ENABLE. With it a ring stays as it is. */
 	if (!(features & VHOST_USER_PROTOCOL_FEATURES))
 		for (unsigned i = 0; i < vhost_n_rings(v); i++)
-			v->ring[i].enabled = true;
+			vhost_ring_allow(v, i);
 	ret = vhost_log_apply(v, err);
 	if (ret < 0)
 		return ret;

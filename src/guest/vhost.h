@@ -10,9 +10,10 @@
  * moment when all is there and valid, until GET_VRING_BASE, RESET_OWNER, a change of what it stands on, or the end of the
  * connection. A change on a running ring: halt, grace period, close and unmap, answer, run again.
  *
- * A receive ring that is disabled gets nothing more; frames go to the others that run. A transmit ring that is disabled runs on for a
- * second: what is in it is sent, and what the guest still adds, since Linux tells the device first and its own stack after that
- * (virtnet_set_channels), where the specification would have it thrown away. Then it is halted.
+ * A receive ring that is disabled gets nothing more; frames go to the others that run. A transmit ring that is disabled runs on: for a
+ * second what is in it is sent, and what the guest still adds, since Linux tells the device first and its own stack after that
+ * (virtnet_set_channels). Then what comes is thrown away, as the specification asks for ("Ring states"), and counted: nothing that is old
+ * leaves when the ring is enabled again.
  */
 #include <sys/types.h>
 

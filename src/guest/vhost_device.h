@@ -24,7 +24,8 @@ struct vhost_ring {
 	uint16_t base;
 	int kick_fd, call_fd; /* -1: none */
 	bool has_addr, has_base, has_kick, logs, enabled;
-	bool runs;            /* without enabled: a transmit ring that drains */
+	bool runs;            /* without enabled: a transmit ring that drains, or discards */
+	bool discards;        /* it was disabled a while ago, and is a transmit ring */
 	bool misfit;          /* it cannot run: its indexes are further apart than its size */
 	bool told;            /* that it is broken, in the log */
 	uint64_t told_ns;     /* when; what is set up and broken again and again is told once a second */
@@ -78,11 +79,14 @@ void vhost_rings_halt(struct vhost *v, uint32_t which);
  */
 int vhost_rings_run(struct vhost *v, uint32_t which, struct err *err);
 
+/* From now on it may run: enabled. */
+void vhost_ring_allow(struct vhost *v, unsigned i);
+
 /* SET_VRING_ENABLE. Enabling returns as vhost_rings_run does; a ring that is disabled already changes nothing. */
 int vhost_ring_enable(struct vhost *v, unsigned i, struct err *err);
 void vhost_ring_disable(struct vhost *v, unsigned i);
 
-/* Halts transmit rings that were disabled a while ago. */
+/* Has transmit rings discard that were disabled a while ago. */
 void vhost_rings_drain(struct vhost *v);
 
 /* The table of receive rings anew, by v->rule. Returns 0, or -ENOMEM with the former table, if that is still good, or none. */

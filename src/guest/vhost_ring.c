@@ -106,10 +106,18 @@ vhost_rings_halt(struct vhost *v, uint32_t which)
 		}
 }
 
+void
+vhost_ring_allow(struct vhost *v, unsigned i)
+{
+	v->ring[i].enabled = true;
+	v->ring[i].discards = false;
+	atomic_store(&vhost_vring(v, i)->discards, false);
+}
+
 int
 vhost_ring_enable(struct vhost *v, unsigned i, struct err *err)
 {
-	v->ring[i].enabled = true;
+	vhost_ring_allow(v, i);
 	return vhost_rings_run(v, 1u << i, err);
 }
 
@@ -126,12 +134,24 @@ vhost_ring_disable(struct vhost *v, unsigned i)
 		vhost_rings_halt(v, 1u << i);
 }
 
+static bool
+has_drained(const struct vhost_ring *r)
+{
+	return !r->enabled && r->disabled_ns != 0 && clock_ns() - r->disabled_ns >= DRAIN_NS;
+}
+
 void
 vhost_rings_drain(struct vhost *v)
 {
-	for (unsigned i = 1; i < vhost_n_rings(v); i += 2)
-		if (v->ring[i].runs && !v->ring[i].enabled && clock_ns() - v->ring[i].disabled_ns >= DRAIN_NS)
-			vhost_rings_halt(v, 1u << i);
+	for (unsigned i = 1; i < vhost_n_rings(v); i += 2) {
+		struct vhost_ring *r = &v->ring[i];
+
+		if (r->discards || !has_drained(r))
+			continue;
+		r->discards = true;
+		atomic_store(&vhost_vring(v, i)->discards, true);
+		vhost_rings_run(v, 1u << i, NULL); /* what it stood on was changed meanwhile */
+	}
 }
 
 void
@@ -196,7 +216,8 @@ find_tables(const struct vhost *v, unsigned i, struct vring_setup *s, struct err
 static bool
 is_complete(const struct vhost *v, const struct vhost_ring *r)
 {
-	return r->size != 0 && r->has_addr && r->has_kick && r->enabled && v->mem != NULL && v->mem->n > 0;
+	return r->size != 0 && r->has_addr && r->has_kick && (r->enabled || r->discards) && v->mem != NULL &&
+	       v->mem->n > 0;
 }
 
 /* What SEND_RARP asked for while no transmit ring ran. */
@@ -231,6 +252,7 @@ ring_start(struct vhost *v, unsigned i, struct err *err)
 	if (ret < 0)
 		return ret;
 	fill_features(v, &s.features);
+	atomic_store(&vring->discards, r->discards);
 	r->misfit = vring_start(vring, &s) < 0;
 	if (r->misfit)
 		return 0;

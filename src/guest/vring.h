@@ -91,7 +91,8 @@ struct vring {
 	struct vport *vport; /* whose books a frame enters that a transmit ring cannot even show */
 	uint64_t used_log_gpa;
 	bool used_log;
-	_Atomic bool running;
+	_Atomic bool running,
+		discards; /* discards: what a transmit ring sends ends here, as DROP_QUEUE_DISABLED. Control */
 	_Atomic int call_fd;
 
 	/* Written by: the lane that has the queue (transmit) or the lock (receive). */

@@ -215,6 +215,20 @@ show(struct vring *r, struct lane *lane, const struct guest_mem *mem, unsigned n
 
 static void vring_give(struct source *s, struct lane *lane);
 
+/* What was shown is offered, and ends here. Returns the frames that are left. */
+static unsigned
+discard(struct vring *r, struct lane *lane, unsigned n)
+{
+	struct vport_stats *books = &r->vport->stats[lane->id];
+
+	for (unsigned i = 0; i < n; i++) {
+		count_add(&books->rx_packets, 1);
+		count_add(&books->rx_bytes, lane->burst.pkt[i].len);
+		drop_rx(r->vport, lane->id, DROP_QUEUE_DISABLED);
+	}
+	return 0;
+}
+
 static unsigned
 vring_take(struct source *s, struct lane *lane)
 {
@@ -230,6 +244,8 @@ vring_take(struct source *s, struct lane *lane)
 	r->next_avail = (uint16_t)(r->next_avail + r->n_heads);
 	if (r->armed && r->n_heads > 0)
 		vring_disarm(r);
+	if (unlikely(atomic_load_explicit(&r->discards, memory_order_relaxed)))
+		frames = discard(r, lane, frames);
 	lane->burst.n = frames;
 	if (unlikely(frames == 0 && r->n_heads > 0))
 		vring_give(s, lane);

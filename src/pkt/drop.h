@@ -26,7 +26,8 @@
 	X(NO_BUFFER, "no_buffer", "no free packet buffer for the uplink")                               \
 	X(TOO_BIG, "too_big", "frame longer than the receiver's MTU")                                   \
 	X(LINK_DOWN, "link_down", "the uplink's interface is gone")                                     \
-	X(PORT_DOWN, "port_down", "receiver's interface is down or gone")
+	X(PORT_DOWN, "port_down", "receiver's interface is down or gone")                               \
+	X(QUEUE_DISABLED, "queue_disabled", "sent by a queue that its guest has disabled")
 
 enum drop_reason {
 #define X(id, name, text) DROP_##id,
