@@ -192,6 +192,23 @@ def test_it_survives_the_daemon(converged, terminals):
     terminal.see(r'vm3')
 
 
+def test_a_paused_one_looks_for_a_lost_daemon_too(converged, terminals):
+    """The picture stays what it was, of the former daemon; going on shows the next one's."""
+    terminal = terminals(top(converged.daemon))
+    terminal.see(r'books balance')
+    terminal.keys('Space')
+    terminal.see(r'PAUSED')
+    converged.daemon.stop()
+    terminal.see(r'no daemon; trying again')
+    converged.start(converged.config_path.read_text())
+    terminal.see(r'^ h help +q quit')
+    assert 'PAUSED' in terminal.text()
+    assert 'vm3' in terminal.text()
+    terminal.keys('Space')
+    terminal.see(r'books balance')
+    assert 'PAUSED' not in terminal.text()
+
+
 def test_a_daemon_that_is_stuck_does_not_stop_the_keys(converged, terminals):
     terminal = terminals(top(converged.daemon))
     terminal.see(r'books balance')

@@ -231,6 +231,16 @@ forget_said(struct top *t, uint64_t now_ns)
 	return true;
 }
 
+/* While it is paused the picture stays, but a daemon that is lost is looked for all the same. */
+static void
+begin_round(struct top *t, uint64_t now_ns)
+{
+	if (t->view.paused)
+		top_ask_connect(t->ask, &t->view);
+	else
+		top_ask_round(t->ask, &t->model, &t->view, now_ns);
+}
+
 static void
 run_live(struct top *t)
 {
@@ -241,9 +251,9 @@ run_live(struct top *t)
 	while (!ended) {
 		uint64_t now_ns = top_clock_ns();
 
-		if (now_ns >= next_ns && !t->view.paused) {
+		if (now_ns >= next_ns && (!t->view.paused || !t->view.connected)) {
 			changed |= top_ask_fd(t->ask) < 0;
-			top_ask_round(t->ask, &t->model, &t->view, now_ns);
+			begin_round(t, now_ns);
 			changed |= t->n_said != t->view.n_said;
 			next_ns = now_ns + t->view.interval_ms * NS_PER_MS;
 		}

@@ -34,6 +34,7 @@ static const struct {
 struct top_ask {
 	const char *path;
 	struct client *client; /* NULL: no connection */
+	bool fresh;            /* that one: nothing was asked by it yet */
 	unsigned waiting;      /* answers of the round that are still to come */
 	uint64_t round_ns;     /* when it began */
 	bool late;             /* and that it takes long was said */
@@ -93,21 +94,22 @@ lost(struct top_ask *ask, struct top_view *v, const struct err *err)
 	top_say(v, TOP_REFUSED, "no daemon; trying again (%s)", err->msg);
 }
 
-static int
-connect_anew(struct top_ask *ask, struct top_model *m, struct top_view *v)
+bool
+top_ask_connect(struct top_ask *ask, struct top_view *v)
 {
 	struct err err = { 0 };
-	int rc = client_open(ask->path, CONNECT_S, &ask->client, &err);
 
-	if (rc < 0) {
+	if (ask->client != NULL)
+		return true;
+	if (client_open(ask->path, CONNECT_S, &ask->client, &err) < 0) {
 		lost(ask, v, &err);
-		return rc;
+		return false;
 	}
 	if (!v->connected)
 		v->said[0] = '\0';
 	v->connected = true;
-	top_model_clear(m);
-	return 0;
+	ask->fresh = true;
+	return true;
 }
 
 /* params is taken over. */
@@ -172,8 +174,11 @@ top_ask_round(struct top_ask *ask, struct top_model *m, struct top_view *v, uint
 				(unsigned)((now_ns - ask->round_ns) / SECOND_NS));
 		return;
 	}
-	if (ask->client == NULL && connect_anew(ask, m, v) < 0)
+	if (!top_ask_connect(ask, v))
 		return;
+	if (ask->fresh)
+		top_model_clear(m);
+	ask->fresh = false;
 	ask->round_ns = now_ns;
 	if (ask_all(ask, m, now_ns, &err) < 0)
 		lost(ask, v, &err);

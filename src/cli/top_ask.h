@@ -14,9 +14,12 @@ struct top_ask;
 struct top_ask *top_ask_new(const char *path);
 void top_ask_free(struct top_ask *ask);
 
+/* Connects when there is no connection, and asks for nothing. Returns false, and says so in v, when there is none. */
+bool top_ask_connect(struct top_ask *ask, struct top_view *v);
+
 /*
- * Begins a round, unless one is still on its way; connects first when there is no connection, and m is cleared then, because it may be
- * another daemon. Says in v when there is none, or when it has not answered for some seconds. now_ns: of the clock that goes into the model.
+ * Begins a round, unless one is still on its way; connects first when there is no connection. The first one of a connection clears m, because it may
+ * be another daemon. Says in v when there is none, or when it has not answered for some seconds. now_ns: of the clock that goes into the model.
  */
 void top_ask_round(struct top_ask *ask, struct top_model *m, struct top_view *v, uint64_t now_ns);
 
