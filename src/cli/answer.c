@@ -94,9 +94,13 @@ static void
 print_changed(FILE *out, const struct schema_method *m, const json_t *params, const json_t *result)
 {
 	char object[CELL_LEN];
+	bool changed = json_is_true(json_object_get(result, "changed"));
+	bool anew = json_is_true(json_object_get(result, "made_anew"));
 
 	fprintf(out, "%s %s\n", answer_object(m, params, object),
-		json_is_true(json_object_get(result, "changed")) ? "changed" : "unchanged: it was so already");
+		!changed ? "unchanged: it was so already"
+		: anew   ? "changed, and made anew: its guest has to connect again"
+			 : "changed");
 }
 
 void

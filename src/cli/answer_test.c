@@ -226,6 +226,10 @@ a_change_says_whether_anything_changed(void **state)
 	expect("port.set", "{\"port\":\"vm1\"}", "{\"port\":\"vm1\",\"changed\":true}", "port vm1 changed\n");
 	expect("port.set", "{\"port\":\"vm1\"}", "{\"port\":\"vm1\",\"changed\":false}",
 	       "port vm1 unchanged: it was so already\n");
+	expect("vrss.set", "{\"port\":\"vm1\"}", "{\"port\":\"vm1\",\"changed\":true,\"made_anew\":false}",
+	       "vrss vm1 changed\n");
+	expect("vrss.set", "{\"port\":\"vm1\"}", "{\"port\":\"vm1\",\"changed\":true,\"made_anew\":true}",
+	       "vrss vm1 changed, and made anew: its guest has to connect again\n");
 	expect("queue.move", "{\"queue\":3}", "{\"queue\":3,\"processor\":1,\"changed\":true}", "queue 3 changed\n");
 	expect("config.save", "{}", "{\"file\":\"/etc/f.yaml\",\"changed\":true}", "/etc/f.yaml: written\n");
 	expect("config.apply", "{\"file\":\"f.yaml\"}",

@@ -79,6 +79,7 @@ edit_port(struct host *host, const json_t *params, edit_port_fn set, json_t **re
 	const struct host_port *hp = named_port(host, params, err);
 	struct config *edited;
 	struct config_port *is;
+	bool anew;
 	int ret;
 
 	if (hp == NULL)
@@ -90,7 +91,11 @@ edit_port(struct host *host, const json_t *params, edit_port_fn set, json_t **re
 		config_free(edited);
 		return ret;
 	}
-	return finish(host, edited, params, "port", result, err);
+	anew = !host_port_can_change(hp, is); /* hp is gone then */
+	ret = finish(host, edited, params, "port", result, err);
+	if (ret == 0 && json_object_set_new(*result, "made_anew", json_boolean(anew)) < 0)
+		ret = err_set(err, -ENOMEM, "out of memory");
+	return ret;
 }
 
 int

@@ -12,7 +12,7 @@
 typedef int (*edit_adapter_fn)(struct config_adapter *is, const json_t *params, struct err *err);
 typedef int (*edit_port_fn)(struct config_port *is, const json_t *params, struct err *err);
 
-/* Runs with the adapter, or port, that params name changed by set. *result: {adapter or port, changed}. */
+/* Runs with the adapter, or port, that params name changed by set. *result: {adapter or port, changed}, of a port made_anew, too. */
 int edit_adapter(struct host *host, const json_t *params, edit_adapter_fn set, json_t **result, struct err *err);
 int edit_port(struct host *host, const json_t *params, edit_port_fn set, json_t **result, struct err *err);
 

@@ -302,6 +302,9 @@ const struct schema_key save_details[] = {
 const struct schema_key port_changed[] = {
 	{ "port", SCHEMA_NAME, .help = "the port" },
 	CHANGED_KEY,
+	{ "made_anew", SCHEMA_BOOL,
+	  .help = "on: another port of this name took its place; its guest has to connect again, or set its interface "
+		  "up again" },
 	{ NULL },
 };
 

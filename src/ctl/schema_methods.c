@@ -154,7 +154,7 @@ static const struct schema_key rss_set[] = {
 static const struct schema_key vrss_set[] = {
 	PORT_NAME,
 	{ "queues", SCHEMA_INT, .min = 1, .max = 16,
-	  .help = "queue pairs of the NIC; the guest sees it as another NIC" },
+	  .help = "queue pairs of the NIC; the port is made anew, and the guest has to connect again" },
 	{ "min_queues", SCHEMA_INT, .min = 1, .max = 16,
 	  .help = "queue pairs that stay in use when there is little to do" },
 	{ "scheduling", SCHEMA_ENUM, .choices = schedulings, .help = "whether a balancer moves its queues" },

@@ -193,6 +193,16 @@ rss_says_which_offload_it_lacks(void **state)
 	begins(text_at(asked("offload.show", WIRE), "lso_reason"), "checksum: ");
 }
 
+/* Another number of queue pairs is another NIC to the guest: the port goes, with all its connections, and comes. */
+static void
+a_change_says_when_the_port_is_made_anew(void **state)
+{
+	key_is(asked("vrss.set", "{'port': 'vm1', 'queues': 2}"), "made_anew", "true");
+	key_is(asked("vrss.set", "{'port': 'vm1', 'queues': 2}"), "made_anew", "false");
+	key_is(asked("vrss.set", "{'port': 'vm1', 'scheduling': 'static'}"), "made_anew", "false");
+	key_is(asked("port.set", "{'port': 'vm1', 'mtu': 1400}"), "made_anew", "false");
+}
+
 /* accepted, without effect, and the reason told. */
 static void
 vrss_says_what_it_lacks(void **state)
@@ -323,6 +333,7 @@ tests(void)
 	const struct CMUnitTest all[] = {
 		RIG_TEST(rss_and_vm_queues_exclude_each_other_with_a_way_out),
 		RIG_TEST(each_setting_is_changed_once_and_shown),
+		RIG_TEST(a_change_says_when_the_port_is_made_anew),
 		RIG_TEST(a_setting_that_cannot_be_is_refused_and_changes_nothing),
 		RIG_TEST(rss_says_which_offload_it_lacks),
 		RIG_TEST(vrss_says_what_it_lacks),
