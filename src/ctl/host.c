@@ -72,6 +72,9 @@ port_stays(const struct host_port *hp, const struct config *next)
 static void
 remove_what_goes(struct host *host, const struct config *next, struct host_change *change)
 {
+	/* One plan, and one wait, for all of them: a processor may take a second to let go of a ring. */
+	for (unsigned i = 0; i < host->n_ports; i++)
+		host->ports[i]->member.leaving = !port_stays(host->ports[i], next);
 	for (unsigned i = host->n_ports; i-- > 0;) {
 		if (port_stays(host->ports[i], next))
 			continue;

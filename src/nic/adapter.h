@@ -69,7 +69,7 @@ struct adapter_member {
 	unsigned vm_queue;                      /* their number, 1 to settings.queues, while n_rings > 0 */
 	unsigned in_table;                      /* how many of them the table leads to; 0: all. adapter_fold */
 	uint64_t quiet_since_ns;                /* plan/fold.h; the balancer's */
-	bool leaving;                           /* inside adapter_leave */
+	bool leaving; /* inside adapter_leave; set before for all that are to leave: the first one's plan serves all */
 };
 
 struct adapter {

@@ -13,6 +13,7 @@
 
 #include <rte_ethdev.h>
 
+#include "base/clock.h"
 #include "nic/test_adapter.h"
 #include "nic/test_eal.h"
 
@@ -156,6 +157,35 @@ a_ring_that_is_given_up_is_booked(void **state)
 	assert_true(all_arrived());
 }
 
+/* The same, when all members leave at once: their rings are given up together. */
+static void
+members_that_leave_together_are_waited_for_once(void **state)
+{
+	struct vport_totals t;
+	uint64_t begin;
+
+	atomic_store(&paused, true);
+	for (unsigned i = 0; i < MEMBERS; i++) {
+		for (unsigned k = 0; k < 10; k++)
+			assert_true(send_one(i));
+		while (rxring_position(members[i].ring[0]) < 10)
+			usleep(100);
+		members[i].leaving = true;
+	}
+	begin = clock_ns();
+	for (unsigned i = 0; i < MEMBERS; i++)
+		adapter_leave(adapter, &members[i]);
+	assert_true(clock_ns() - begin < 2 * RXPLAN_WAIT_NS);
+	atomic_store(&paused, false);
+	for (unsigned i = 0; i < MEMBERS; i++) {
+		vport_sum(&vports[i], &t);
+		assert_int_equal(t.drops[DROP_QUEUE_FULL], 10);
+		atomic_fetch_add(&seen[i], 10);
+	}
+	assert_true(send_one(0)); /* it arrives by the default queue */
+	assert_true(all_arrived());
+}
+
 /* Untagged and any VLAN mean the same to its flow. The others wait for a queue all the time, and get none of these. */
 static void
 a_filter_changes_under_load_and_its_member_keeps_the_queue(void **state)
@@ -235,6 +265,7 @@ main(void)
 		TEST(queues_beyond_the_settings_are_given_back_and_numbered_anew),
 		TEST(queues_come_and_go_under_load_without_loss_or_disorder),
 		TEST(a_ring_that_is_given_up_is_booked),
+		TEST(members_that_leave_together_are_waited_for_once),
 		TEST(a_filter_changes_under_load_and_its_member_keeps_the_queue),
 		TEST(settings_that_do_not_fit_the_host_change_nothing),
 		TEST(an_uplink_that_cannot_be_opened_is_told_in_a_sentence),
