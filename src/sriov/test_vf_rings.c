@@ -137,6 +137,13 @@ vft_buffer(uint32_t len)
 	return p;
 }
 
+void
+vft_rewind(void)
+{
+	ASAN_UNPOISON_MEMORY_REGION(vft_mem.va, VFT_MEMORY);
+	vft_mem.used = 0;
+}
+
 uint64_t
 vft_gpa(const void *va)
 {

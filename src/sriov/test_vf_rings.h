@@ -70,6 +70,7 @@ void vft_set_regions(const struct guest_region *region, unsigned n);
 
 /* len bytes of guest memory, and where the guest has them. */
 uint8_t *vft_buffer(uint32_t len);
+void vft_rewind(void); /* all of it is free again, rings too */
 uint64_t vft_gpa(const void *va);
 
 /* Posts n buffers of `len` bytes each. */

@@ -413,7 +413,7 @@ no_lane_touches_a_ring_that_was_seen_off(void **state)
 		assert_int_equal(mprotect(vft_mem.va, VFT_MEMORY, PROT_NONE), 0);
 		sched_yield();
 		assert_int_equal(mprotect(vft_mem.va, VFT_MEMORY, PROT_READ | PROT_WRITE), 0);
-		vft_mem.used = 0;
+		vft_rewind();
 		delivered = atomic_load(&l.delivered);
 		sent = atomic_load(&l.sent);
 		vft_start(&vft_rx[0], 0, false, VFT_SIZE, 0x12000402, ENABLE | VME);

@@ -68,7 +68,7 @@ a_frame_lies_in_as_many_buffers_as_it_takes(void **state)
 
 		if (piece == 61 && len > 1200)
 			continue;
-		vft_mem.used = 0;
+		vft_rewind();
 		restart(0x12000000 | kib, 0x42000000);
 		vft_post(&vft_rx[0], 12, kib * 1024);
 		plain(&pkt, len, (uint8_t)i, piece);
@@ -196,7 +196,7 @@ large_segments_are_cut_for_the_driver(void **state)
 		unsigned buffers;
 		struct pkt pkt;
 
-		vft_mem.used = 0;
+		vft_rewind();
 		restart(0x12000000 | kib, 0x42000000);
 		vft_post(&vft_rx[0], 25, kib * 1024);
 		load(&pkt, k, 30000, 1400, true); /* 22 frames */
