@@ -14,7 +14,8 @@
  * turn, and idle ones nothing. A queue that had nothing for a while cools: whoever fills it is asked to kick.
  *
  * Sleep. A worker that found nothing for a moment cools all, and sleeps in one epoll_wait; nic/hotset.h has the protocol.
- * Every 100 ms it looks at all queues in any case, and counts a missed kick when it finds something. Under load it does not
+ * Every 100 ms it looks at all queues in any case, and counts a missed kick when it finds something; at what nobody kicks it looks
+ * more often (nic/mute.h). Under load it does not
  * sleep so: when a round was thin it naps, so that bursts are full and nobody pays for a kick; nic/pace.h says how long. However it
  * sleeps, an interrupt of a receiver that was held back (nic/hold.h) is sent in time.
  */
@@ -28,11 +29,12 @@
 #include "nic/cap.h"
 #include "nic/frontend.h"
 #include "nic/hold.h"
+#include "nic/mute.h"
 #include "nic/pace.h"
 #include "nic/queue.h"
 
 #define SAFETY_MS 100 /* the timer of the sleep protocol; also how soon a stop is seen without a wake-up */
-#define BLIND_MS 1    /* the same for what cannot kick, and for a kick that may be on its way */
+#define BLIND_MS 1    /* the same for an uplink that cannot wake, and for a kick that may be on its way */
 #define HOT_US 200  /* without a packet until a queue cools: kicks, at 5 us each, then take 2.5 % of the time at most */
 #define EPOLL_US 20 /* how long descriptors may wait while memory queues are busy. Our choice */
 #define SPIN_US 10  /* "polls a little" before it arms; about what a sleep and a kick cost */
@@ -237,6 +239,7 @@ worker_main(void *arg)
 	w.now = clock_cycles();
 	while (!atomic_load_explicit(&p->stop, memory_order_relaxed)) {
 		holds_run(w.lane, w.now);
+		mute_look(p, w.now);
 		if (w.now >= w.next_look)
 			look_at_all(&w);
 		n = worker_round(&w);

@@ -43,6 +43,7 @@ processor_new(unsigned id, unsigned cpu, unsigned speed_percent, bool poll)
 	p->numa = where.numa;
 	p->speed_percent = speed_percent;
 	p->poll = poll;
+	p->mute_first = p->mute_scan = UINT64_MAX;
 	p->epfd = epoll_create1(EPOLL_CLOEXEC);
 	p->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (p->epfd < 0 || p->wake_fd < 0 || epoll_ctl(p->epfd, EPOLL_CTL_ADD, p->wake_fd, &event) < 0)

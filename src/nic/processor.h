@@ -42,10 +42,12 @@ struct processor {
 	const struct queue_list *_Atomic queues;
 	struct frontend
 		*_Atomic inline_frontends; /* a list: polled here instead of by threads; hosts with one processor */
-	_Atomic unsigned n_mute;           /* sources on it that nobody kicks; written by: control */
 	_Atomic bool stop;
 
-	struct hotset hot;  /* queues that want a look */
+	struct hotset hot;   /* queues that want a look */
+	struct hotset alert; /* mute queues that were hot a moment ago: mute.h. Worker alone, as is this: */
+	uint64_t mute_first,
+		mute_scan;  /* cycles: when to look at mute queues; at all that are quiet. UINT64_MAX: never */
 	_Atomic bool armed; /* worker is about to sleep or sleeps: whoever makes a queue hot must wake it; hotset.h */
 
 	/* Written by: the worker. */

@@ -60,10 +60,22 @@ processor_take_events(struct processor *p)
 	take(p, events, epoll_wait(p->epfd, events, EVENTS, 0));
 }
 
+/* Cooling the last queues may have brought it nearer. */
+static uint64_t
+until_mute_ns(const struct processor *p)
+{
+	uint64_t now;
+
+	if (p->mute_first == UINT64_MAX)
+		return UINT64_MAX;
+	now = clock_cycles();
+	return p->mute_first > now ? clock_cycles_to_ns(p->mute_first - now) : 0;
+}
+
 void
 processor_sleep(struct processor *p, uint64_t max_ns)
 {
-	struct timespec most = { (time_t)(max_ns / NSEC_PER_S), (long)(max_ns % NSEC_PER_S) };
+	struct timespec most;
 	struct epoll_event events[EVENTS];
 	int n;
 
@@ -78,6 +90,8 @@ processor_sleep(struct processor *p, uint64_t max_ns)
 		processor_take_events(p);
 		return;
 	}
+	max_ns = RTE_MIN(max_ns, until_mute_ns(p));
+	most = (struct timespec){ (time_t)(max_ns / NSEC_PER_S), (long)(max_ns % NSEC_PER_S) };
 	qsbr_offline(p->lane.reader);
 	n = epoll_pwait2(p->epfd, events, EVENTS, &most, NULL);
 	qsbr_online(p->lane.reader);

@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 
 #include "base/qsbr.h"
+#include "nic/mute.h"
 
 struct queue *_Atomic queue_table[QUEUES_MAX];
 
@@ -69,20 +70,6 @@ unwatch(const struct processor *p, const struct source *s)
 }
 
 static void
-count_mute(struct processor *p, const struct source *s, int n)
-{
-	if (p != NULL && s != NULL && source_is_mute(s))
-		atomic_fetch_add(&p->n_mute, (unsigned)n);
-}
-
-static void
-count_all_mute(struct processor *p, struct queue *q, int n)
-{
-	for (int i = 0; i < QUEUE_SOURCES; i++)
-		count_mute(p, atomic_load(&q->source[i]), n);
-}
-
-static void
 unwatch_all(const struct processor *p, struct queue *q, int n)
 {
 	for (int i = 0; i < n; i++)
@@ -115,8 +102,6 @@ queue_set_source(struct queue *q, enum queue_source which, struct source *s)
 	if (err < 0)
 		s = NULL;
 	atomic_store_explicit(&q->source[which], s, memory_order_release);
-	count_mute(p, former, -1);
-	count_mute(p, s, 1);
 	if (former != NULL)
 		qsbr_synchronize();
 	if (p != NULL && s != NULL) {
@@ -184,8 +169,6 @@ queue_move(struct queue *q, unsigned to)
 	}
 	change_owner(q, from, to);
 	unwatch_all(old, q, QUEUE_SOURCES);
-	count_all_mute(old, q, -1);
-	count_all_mute(next, q, 1);
 	if (next != NULL) {
 		/* Events that the old epoll had reported are not lost: one look in any case. */
 		for (int i = 0; i < QUEUE_SOURCES; i++) {
@@ -279,8 +262,12 @@ queue_cool(struct processor *p, unsigned id)
 	/* Cool 3, hotset.h. Partners: the fences in queue_kick, in change_owner, and a guest's. */
 	atomic_thread_fence(memory_order_seq_cst);
 	q = atomic_load_explicit(&queue_table[id], memory_order_acquire);
-	if (q != NULL && queue_processor(q) == p->id && (!armed || queue_has_work(q)))
+	if (q == NULL || queue_processor(q) != p->id)
+		return;
+	if (!armed || queue_has_work(q))
 		hotset_put(&p->hot, id);
+	else
+		mute_cool(p, q);
 }
 
 /* Whether there is work in memory; *mute: and nobody would kick for it. */
@@ -326,7 +313,7 @@ bool
 queue_look_at_all(struct processor *p)
 {
 	const struct queue_list *list = atomic_load_explicit(&p->queues, memory_order_acquire);
-	bool soon = atomic_load_explicit(&p->n_mute, memory_order_relaxed) > 0;
+	bool soon = false;
 
 	for (unsigned i = 0; list != NULL && i < list->n; i++)
 		if (queue_processor(list->queue[i]) == p->id)

@@ -42,8 +42,10 @@ struct queue {
 	counter bytes, drops;
 	_Atomic uint64_t
 		stuck; /* one more than its packets when queue_look_at_all found it cold with work in memory; else 0 */
-	counter interrupts; /* times that a descriptor of it woke the processor; a receive ring counts its own */
-	unsigned index;     /* in its vport */
+	counter interrupts;       /* times that a descriptor of it woke the processor; a receive ring counts its own */
+	_Atomic unsigned mute_us; /* mute.h: the gap between looks; 0: it is hot, or nobody is mute */
+	_Atomic uint64_t mute_at; /* cycles: the next one */
+	unsigned index;           /* in its vport */
 
 	_Alignas(64) counter overflowed; /* frames for it that found its receive ring full; written by: front end */
 	/* Written by: control. */
@@ -102,8 +104,8 @@ void queue_cool(struct processor *p, unsigned id);
 
 /*
  * The safety net: looks at every queue that stands on p. One that is cold with work in memory, twice in a row and without a packet in
- * between, is made hot and counted in p->missed_kicks. Returns whether to look again soon: a kick is missing or on its way, or nobody
- * kicks a source (that queue is made hot at once, and not counted). Worker of p, online.
+ * between, is made hot and counted in p->missed_kicks; where nobody kicks, at once and not counted. Returns whether to look again soon:
+ * a kick is missing or on its way. Worker of p, online.
  */
 bool queue_look_at_all(struct processor *p);
 

@@ -11,7 +11,7 @@
  *	a descriptor     NULL       >= 0     epoll, level-triggered: `ready`
  *	memory, ours     set        -1       whoever fills it calls queue_kick
  *	memory, a guest's  set      >= 0     the guest kicks an eventfd once it was asked to (arm)
- *	the same, mute   set        -1       nobody: its worker looks once a millisecond
+ *	the same, mute   set        -1       nobody: its worker looks now and then (mute.h)
  */
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -19,6 +19,8 @@
 
 #include "nic/ingress.h"
 #include "nic/lane.h"
+
+#define SOURCE_LOOK_US 1000 /* our choice */
 
 struct source;
 
@@ -54,6 +56,8 @@ struct source {
 	int fd;
 	unsigned slots;   /* packets that the medium holds before its sender finds it full; 0: unknown */
 	unsigned waiting; /* where slots are known: how many of them the last take found. Written by: take */
+	unsigned
+		look_us; /* mute: how long it may be left alone at most when it is quiet; SOURCE_LOOK_US unless set otherwise */
 	struct ingress *_Atomic ingress; /* where its frames enter. Written by: control */
 	_Atomic bool
 		ready; /* a descriptor that epoll reported and take has not emptied. Owning worker, but a late event of a former owner may set it: harmless, one empty look */
@@ -67,6 +71,7 @@ source_init(struct source *s, const struct source_ops *ops, int fd, struct ingre
 	s->ops = ops;
 	s->fd = fd;
 	s->slots = s->waiting = 0;
+	s->look_us = SOURCE_LOOK_US;
 	atomic_init(&s->ingress, ingress);
 	atomic_init(&s->ready, ops->pending == NULL && fd >= 0); /* one unconditional look */
 	atomic_init(&s->dead, false);
