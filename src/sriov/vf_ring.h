@@ -69,7 +69,7 @@ struct vf_rings {
 	const struct guest_mem *_Atomic *mem;
 	struct vf_interrupt *interrupt;
 	const struct vf_rx_state *_Atomic state; /* NULL: none yet */
-	bool fixed_rlpml;
+	bool fixed_rlpml, trapped;
 	struct queue *queue[VF_RX_RINGS];
 	struct vf_rx rx[VF_RX_RINGS];
 	struct vf_tx_source tx[VF_RX_RINGS];

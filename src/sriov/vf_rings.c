@@ -7,8 +7,11 @@
 #include <string.h>
 
 #include "base/qsbr.h"
+#include "nic/mute.h"
 #include "sriov/vf_look.h"
 
+#define QUIET_US \
+	5000 /* what the first frame after silence may wait for at most, so that 256 idle VFs cost next to nothing. Our choice */
 #define BUFFER_KIB_MAX 16 /* 82599 datasheet 8.3.5.7.6, BSIZEPACKET */
 
 const char *
@@ -205,6 +208,7 @@ init_source(struct vf_rings *r, const struct vf_rings_setup *setup, unsigned i)
 	t->of = r;
 	t->index = i;
 	source_init(&t->source, setup->trapped ? &vf_trapped_source_ops : &vf_source_ops, -1, setup->ingress);
+	t->source.look_us = QUIET_US;
 	for (unsigned k = 0; k < VF_TX_RINGS / VF_RX_RINGS; k++)
 		t->ring[k].ring.block = setup->tx_page + VF_QUEUE(i + k * VF_RX_RINGS);
 }
@@ -221,6 +225,7 @@ vf_rings_new(const struct vf_rings_setup *setup)
 	r->mem = setup->mem;
 	r->interrupt = setup->interrupt;
 	r->fixed_rlpml = setup->fixed_rlpml;
+	r->trapped = setup->trapped;
 	for (unsigned i = 0; i < VF_RX_RINGS; i++) {
 		r->queue[i] = setup->queues[i];
 		r->rx[i].ring.block = setup->rx_page + VF_QUEUE(i);
@@ -294,7 +299,10 @@ void
 vf_rings_kick(struct vf_rings *r)
 {
 	for (unsigned i = 0; i < VF_RX_RINGS; i++)
-		queue_kick(r->queue[i]);
+		if (r->trapped)
+			queue_kick(r->queue[i]);
+		else
+			queue_expect(r->queue[i]);
 }
 
 struct sink *

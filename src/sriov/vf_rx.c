@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "guest/frame.h"
+#include "nic/mute.h"
 #include "pkt/wire.h"
 #include "sriov/vf_look.h"
 
@@ -450,6 +451,9 @@ vf_put(struct sink *s, struct lane *lane, struct pkt *const *pkts, const int *ta
 		put_spread(v, lane, state, &load);
 	else
 		put_ring(v, 0, lane, state, &load);
+	/* By whichever ring, an answer may come soon. */
+	for (unsigned i = 0; i < VF_RX_RINGS && !v->trapped; i++)
+		queue_expect(v->queue[i]);
 }
 
 const struct sink_ops vf_sink_ops = { vf_put };
