@@ -53,6 +53,7 @@ policy_of(const struct config_port *is, const struct host_switch *on, const stru
 	out->vlan = is->vlan.mode == VLAN_ACCESS ? is->vlan.id : 0;
 	out->trust = is->vf.trust;
 	out->spoof_check = is->spoof_check;
+	out->rate_mbps = is->vf.rate_mbps;
 	out->link = is->vf.link;
 	out->link_mbps = link_mbps(on);
 	out->mtu = is->mtu;
@@ -200,8 +201,8 @@ static bool
 same_policy(const struct vf_policy *a, const struct vf_policy *b)
 {
 	return mac_equal(&a->mac, &b->mac) && a->vlan == b->vlan && a->trust == b->trust &&
-	       a->spoof_check == b->spoof_check && a->link == b->link && a->link_mbps == b->link_mbps &&
-	       a->mtu == b->mtu;
+	       a->spoof_check == b->spoof_check && a->rate_mbps == b->rate_mbps && a->link == b->link &&
+	       a->link_mbps == b->link_mbps && a->mtu == b->mtu;
 }
 
 static void
@@ -246,7 +247,7 @@ vf_nic_is_same(const struct config_port *a, const struct config_port *b)
 {
 	return a->mtu == b->mtu && a->has_mac == b->has_mac && mac_equal(&a->mac, &b->mac) &&
 	       a->spoof_check == b->spoof_check && a->vf.trust == b->vf.trust && a->vf.link == b->vf.link &&
-	       a->vlan.mode == b->vlan.mode && a->vlan.id == b->vlan.id;
+	       a->vf.rate_mbps == b->vf.rate_mbps && a->vlan.mode == b->vlan.mode && a->vlan.id == b->vlan.id;
 }
 
 /* The driver takes another address when it resets, which it is told to do at once: the one in force is the port's until then. */

@@ -252,6 +252,33 @@ another_source_is_dropped_until_spoof_check_is_off(void **state)
 	guest_end(&b);
 }
 
+/* 100 frames of 1500 bytes at 1 Mb/s are 1.2 s, less the depth of 10 ms and a burst of 32 frames that is not waited for: 0.8 s. */
+static void
+what_a_guest_may_send_is_capped_at_run_time(void **state)
+{
+	unsigned sent = 0;
+	uint64_t begin;
+	struct guest a;
+
+	run_with(VF("1", ", rate_mbps: 10000"));
+	guest_boot(&a, "vm1.vf.sock");
+	host_tend(&host);
+	guest_send(&a, all, own[0], 0x35);
+	json_decref(asked("vf.set", "{'port': 'vm1', 'rate_mbps': 1}"));
+	key_is(row_of(asked("vf.list", "{}"), "port", "vm1"), "rate_mbps", "1");
+	begin = clock_ns();
+	while (sent < 100 && clock_ns() - begin < PATIENCE_NS) {
+		while (ix_tx_put(&a.vf.tx[0], &a.frame, 1, 1500) == 1)
+			;
+		ix_tx_flush(&a.vf.tx[0]);
+		sent += ix_tx_clean(&a.vf.tx[0], NULL, RING_SIZE);
+		pump(NULL);
+	}
+	assert_true(sent >= 100);
+	assert_true(clock_ns() - begin > NSEC_PER_S / 2);
+	guest_end(&a);
+}
+
 static void
 a_function_without_trust_keeps_its_address(void **state)
 {
@@ -363,6 +390,7 @@ tests(void)
 		RIG_TEST(a_function_waits_for_a_vmm_and_then_for_its_driver),
 		RIG_TEST(frames_go_from_function_to_function_and_the_books_balance),
 		RIG_TEST(another_source_is_dropped_until_spoof_check_is_off),
+		RIG_TEST(what_a_guest_may_send_is_capped_at_run_time),
 		RIG_TEST(a_function_without_trust_keeps_its_address),
 		RIG_TEST(another_address_holds_when_the_driver_has_taken_it),
 		RIG_TEST(functions_of_different_vlans_do_not_hear_each_other),

@@ -326,6 +326,7 @@ rings_open(struct vf *vf, struct err *err)
 	vf->rings = vf_rings_new(&setup);
 	if (vf->rings == NULL)
 		return err_set(err, -ENOMEM, "no memory for the rings of port '%s'", vf->is.name);
+	vf_rings_set_rate(vf->rings, vf->policy.rate_mbps);
 	publish_rules(vf);
 	return 0;
 }
@@ -408,6 +409,7 @@ vf_set(struct vf *vf, const struct vf_policy *policy)
 	effect = vf_mailbox_policy(&vf->mailbox, &former);
 	if (vf_model_traits(vf->is.model)->hv)
 		vf_config_set_mac(&vf->config, &policy->mac);
+	vf_rings_set_rate(vf->rings, policy->rate_mbps);
 	vf_regs_set_link(&vf->regs, policy->link, policy->link_mbps);
 	if (former.link != policy->link || former.link_mbps != policy->link_mbps)
 		effect |= VF_MAILBOX_CALL;

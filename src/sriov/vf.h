@@ -36,6 +36,7 @@ struct vf_policy {
 	uint16_t vlan;
 	bool trust; /* may set its address, may be promiscuous */
 	bool spoof_check;
+	unsigned rate_mbps; /* the most that it may send; 0: no cap */
 	bool link;          /* the link that the guest sees is up */
 	unsigned link_mbps; /* 100, 1000 or 10000: what the guest is shown; nothing faster can be */
 	unsigned mtu;       /* bytes of L2 payload, an upper bound, up to VF_MTU_MAX */

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "base/spin.h"
+#include "nic/rate.h"
 #include "nic/spread.h"
 #include "sriov/vf_rings.h"
 
@@ -70,6 +71,7 @@ struct vf_rings {
 	struct vf_interrupt *interrupt;
 	const struct vf_rx_state *_Atomic state; /* NULL: none yet */
 	bool fixed_rlpml, trapped;
+	struct rate rate; /* of what the guest sends */
 	struct queue *queue[VF_RX_RINGS];
 	struct vf_rx rx[VF_RX_RINGS];
 	struct vf_tx_source tx[VF_RX_RINGS];

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/qsbr.h"
 #include "nic/mute.h"
 #include "sriov/vf_look.h"
@@ -293,6 +294,12 @@ vf_rings_set_ingress(struct vf_rings *r, struct ingress *ingress)
 	for (unsigned i = 0; i < VF_RX_RINGS; i++)
 		source_set_ingress(&r->tx[i].source, ingress);
 	qsbr_synchronize();
+}
+
+void
+vf_rings_set_rate(struct vf_rings *r, unsigned mbps)
+{
+	rate_set(&r->rate, mbps, rte_get_tsc_hz());
 }
 
 void

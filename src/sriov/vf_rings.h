@@ -107,6 +107,9 @@ int vf_rings_set_rules(struct vf_rings *r, const struct vf_rx_rules *rules);
 /* Where its frames enter from the next burst on. When this returns no lane uses the former one for it. Control. */
 void vf_rings_set_ingress(struct vf_rings *r, struct ingress *ingress);
 
+/* The most that the guest may send, Mb/s of frames without FCS; 0: no cap. Control. */
+void vf_rings_set_rate(struct vf_rings *r, unsigned mbps);
+
 /* A doorbell that was trapped, or any sign of life: its transmit rings are looked at soon. Control. */
 void vf_rings_kick(struct vf_rings *r);
 

@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "guest/frame.h"
 #include "pkt/crc32c.h"
 #include "pkt/csum.h"
@@ -413,8 +414,11 @@ static unsigned
 vf_take(struct source *s, struct lane *lane)
 {
 	struct vf_tx_source *t = (struct vf_tx_source *)s;
+	struct rate *rate = &t->of->rate;
 	unsigned n = 0;
 
+	if (unlikely(rate_is_set(rate)) && !rate_allows(rate, clock_cycles()))
+		return 0;
 	for (unsigned i = 0; i < VF_TX_RINGS / VF_RX_RINGS && n == 0; i++) {
 		struct vf_tx *r = &t->ring[t->turn];
 
@@ -424,6 +428,8 @@ vf_take(struct source *s, struct lane *lane)
 		if (unlikely(n == 0 && t->taken != NULL))
 			vf_give(s, lane);
 	}
+	if (unlikely(rate_is_set(rate)) && n > 0)
+		rate_charge(rate, t->taken->n_bytes, clock_cycles());
 	return n;
 }
 
@@ -460,6 +466,17 @@ vf_pending(struct source *s)
 	return false;
 }
 
+/* While its rate has to be waited for there is nothing to do: a queue that nobody kicks for is looked at every millisecond. */
+static bool
+vf_mapped_pending(struct source *s)
+{
+	const struct rate *rate = &((struct vf_tx_source *)s)->of->rate;
+
+	if (unlikely(rate_is_set(rate)) && !rate_allows(rate, clock_cycles()))
+		return false;
+	return vf_pending(s);
+}
+
 /* Nobody can be asked for kicks. But a driver that finds a head that stands still takes its device for hung. */
 static void
 vf_arm(struct source *s)
@@ -478,7 +495,7 @@ vf_arm(struct source *s)
 const struct source_ops vf_source_ops = {
 	.take = vf_take,
 	.give = vf_give,
-	.pending = vf_pending,
+	.pending = vf_mapped_pending,
 	.arm = vf_arm,
 };
 
