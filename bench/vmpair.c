@@ -43,10 +43,9 @@ const struct option_row vmpair_options[] = {
 };
 #undef AT
 
-#define ANY_CPU CPU_SETSIZE
 const struct vmpair vmpair_defaults = {
 	.mac = { { 2, 0, 0, 0, 0, 0x0a }, { 2, 0, 0, 0, 0, 0x0b } },
-	.cpu = ANY_CPU,
+	.cpu = VM_ANY_CPU,
 	.ring = 256,
 	.queues = 1,
 	.seconds = 5,
@@ -76,12 +75,15 @@ rings_len(const struct vmpair *p)
 	return 2 * p->queues * ((tx + rx) * entry + 2 * rest + rx * stride_of(p->rx_len)) + (64 << 10);
 }
 
-static void
-pin(unsigned long cpu)
+void
+vmpair_settle(unsigned long cpu)
 {
 	cpu_set_t set;
 
-	if (cpu == ANY_CPU)
+	sigaction(SIGTERM, &(struct sigaction){ .sa_handler = stop }, NULL);
+	sigaction(SIGINT, &(struct sigaction){ .sa_handler = stop }, NULL);
+	prctl(PR_SET_TIMERSLACK, 1);
+	if (cpu == VM_ANY_CPU)
 		return;
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
@@ -89,8 +91,8 @@ pin(unsigned long cpu)
 		bench_fail("cannot run on that CPU", errno);
 }
 
-static uint64_t
-calibrate(void)
+uint64_t
+vmpair_calibrate(void)
 {
 	uint64_t began = vmpair_ns(), cycles = vmpair_cycles(), now;
 
@@ -152,10 +154,7 @@ vmpair_open(struct vmpair *p)
 		p->rx_ring = (unsigned)p->ring;
 	if ((p->ring & (p->ring - 1)) != 0)
 		options_refuse("--ring: %lu is no power of two", p->ring);
-	sigaction(SIGTERM, &(struct sigaction){ .sa_handler = stop }, NULL);
-	sigaction(SIGINT, &(struct sigaction){ .sa_handler = stop }, NULL);
-	prctl(PR_SET_TIMERSLACK, 1);
-	pin(p->cpu);
+	vmpair_settle(p->cpu);
 	err = vuser_mem_open(&p->mem, rings_len(p) + p->memory, VUSER_GPA, p->huge);
 	if (err < 0)
 		bench_fail(p->huge ? "cannot get the memory in huge pages (see nr_hugepages)" : "cannot get the memory",
@@ -167,7 +166,7 @@ vmpair_open(struct vmpair *p)
 		for (unsigned q = 0; q < p->queues; q++)
 			post_all(p, &p->port[i].queue[2 * q]);
 	}
-	p->cycles_per_s = calibrate();
+	p->cycles_per_s = vmpair_calibrate();
 }
 
 void

@@ -14,6 +14,7 @@
 
 #define VM_BATCH 64 /* packets handled at once, at most: twice a usual switch's burst */
 #define VM_NS_PER_S 1000000000ull
+#define VM_ANY_CPU 1024 /* CPU_SETSIZE: no CPU */
 
 struct vmpair {
 	/* Options. */
@@ -36,6 +37,12 @@ struct vmpair {
 extern const struct option_row vmpair_options[];
 extern const struct vmpair vmpair_defaults;
 extern volatile sig_atomic_t vmpair_stopped; /* by a signal: the program prints what it has, and ends */
+
+/* What every load program does first: ends in order by a signal, sleeps precisely, runs on that CPU; ends the program if it cannot. */
+void vmpair_settle(unsigned long cpu);
+
+/* Cycles of vmpair_cycles in a second; takes 20 ms. */
+uint64_t vmpair_calibrate(void);
 
 /* Opens both devices and posts all receive buffers; ends the program with a sentence when that is impossible. */
 void vmpair_open(struct vmpair *p);

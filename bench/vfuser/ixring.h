@@ -108,6 +108,14 @@ ix_tx_room(const struct ix_tx *tx)
 	return tx->size - 1 - (tx->put - tx->cleaned);
 }
 
+/* Whether the buffer that comes `ahead` after the next one is filled. */
+static inline bool
+ix_rx_is_done(const struct ix_rx *rx, unsigned ahead)
+{
+	return ahead < rx->told - rx->taken &&
+	       __atomic_load_n(&rx->desc[(rx->taken + ahead) & (rx->size - 1)].wb.len, __ATOMIC_RELAXED) != 0;
+}
+
 /* Buffers that the device has, or has filled and nobody took. */
 static inline unsigned
 ix_rx_held(const struct ix_rx *rx)
