@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "bench/vfpair.h"
@@ -40,6 +41,18 @@ open_one(const struct idle *g, unsigned i)
 	ix_rx_flush(&port[i].rx[0]);
 }
 
+/* Six descriptors of each. */
+static void
+raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 #define AT(field) offsetof(struct idle, field)
 static const struct option_row rows[] = {
 	{ "prefix", OPTION_TEXT, AT(prefix), 0, 0, "PATH", "of the sockets: PATH0.vf.sock and so on" },
@@ -60,6 +73,7 @@ main(int argc, char **argv)
 	if (g.prefix == NULL)
 		options_refuse("--prefix is needed");
 	vmpair_settle(g.cpu);
+	raise_limit();
 	began = vmpair_ns();
 	for (unsigned i = 0; i < g.n; i++)
 		open_one(&g, i);

@@ -1,6 +1,6 @@
 /*
- * vfping.c - the time of one small frame from virtual function A to B and back, one under way, both ends polled; with --sleep the way
- * there alone, to a receiver that sleeps until it is interrupted. With --interval-ms there is silence before each.
+ * vfping.c - the time of one small frame from virtual function A to B and back, one under way, both ends polled; with --one-way the way
+ * there alone, with --sleep likewise, to a receiver that sleeps until it is interrupted. With --interval-ms there is silence before each.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 
 struct ping {
 	unsigned long count, interval_ms;
-	bool sleeps;
+	bool sleeps, one_way;
 
 	uint8_t *frame[2];
 	uint32_t *ns;
@@ -71,7 +71,7 @@ round_trip(struct vfpair *p, struct ping *g)
 	send_frame(p, g, 0);
 	if (!await_frame(p, g, 0, end))
 		return 0;
-	if (g->sleeps)
+	if (g->sleeps || g->one_way)
 		return vmpair_ns() - began;
 	send_frame(p, g, 1);
 	return await_frame(p, g, 1, end) ? vmpair_ns() - began : 0;
@@ -132,6 +132,7 @@ percentile(const struct ping *g, double percent)
 static const struct option_row rows[] = {
 	{ "count", OPTION_NUMBER, AT(count), 1, COUNT_MAX, "N", "round trips at most" },
 	{ "interval-ms", OPTION_NUMBER, AT(interval_ms), 0, 10000, "MS", "silence before each" },
+	{ "one-way", OPTION_FLAG, AT(one_way), 0, 0, NULL, "only the way there counts" },
 	{ "sleep", OPTION_FLAG, AT(sleeps), 0, 0, NULL, "the receiver sleeps; only the way there counts" },
 	{ NULL },
 };

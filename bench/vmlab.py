@@ -82,7 +82,16 @@ class Contender:
         self.signal(signal.SIGCONT)
 
 
-class Fairlead(Contender):
+class Metered(Contender):
+    """One whose CPU time of all threads counts."""
+
+    def packets(self, program, *words, seconds=10):
+        """A run of packets: rate, and cycles for each that arrived."""
+        report = self.play(program, *words, seconds=seconds)
+        return report['mpps'], report['cpu_cycles'] / max(1, report['received'])
+
+
+class Fairlead(Metered):
     """prefix: tells several in one laboratory apart."""
 
     def __init__(self, lab, name='fairlead', prefix='', idle='sleep', fdb_entries=8192, more=''):
@@ -92,11 +101,6 @@ class Fairlead(Contender):
         path.write_text(text)
         self.daemon = lab.daemon(lab.netns(f'host{prefix}'), path, name=f'{name}{prefix}')
         super().__init__(lab, name, [self.daemon.folder / f'{port}.sock' for port in 'ab'], family(self.daemon.process))
-
-    def packets(self, program, *words, seconds=10):
-        """A run of packets: rate, and cycles for each that arrived."""
-        report = self.play(program, *words, seconds=seconds)
-        return report['mpps'], report['cpu_cycles'] / max(1, report['received'])
 
 
 class Polling(Contender):
