@@ -10,6 +10,7 @@
 #define RECORDED_MEAN 60.0 /* percent of the host: its bursts come on top */
 #define ELEPHANT 85.0
 #define STUCK 150.0
+#define FULL_MEAN 130.0
 #define GONE_MS 60000
 #define BACK_MS 120000
 #define ROW_SHIFT_MS 7000 /* between two queues that play the same column */
@@ -28,6 +29,9 @@ static const char *const names[SIM_KINDS] = {
 	[SIM_ZIPF] = "Zipf",
 	[SIM_WALK] = "walk",
 	[SIM_GONE] = "taken away",
+	[SIM_FULL] = "too much",
+	[SIM_FULL_TCP] = "too much, TCP",
+	[SIM_SHARED] = "shared cores",
 	[SIM_RECORDED] = "recorded",
 };
 
@@ -129,6 +133,8 @@ fill_shares(struct sim_load *load)
 	}
 	if (load->kind == SIM_GONE)
 		scale(load->share, n, MEAN * (load->n_processors - n_gone(load)), ELEPHANT);
+	if (load->kind == SIM_FULL || load->kind == SIM_FULL_TCP)
+		scale(load->share, n, FULL_MEAN * load->n_processors, ELEPHANT);
 	if (load->kind >= SIM_SQUARE_50MS && load->kind <= SIM_SQUARE_5S)
 		scale(load->share, n, MEAN * load->n_processors, ELEPHANT / 2);
 	/* So much for each percent of a column that the host is at RECORDED_MEAN. */
@@ -151,10 +157,11 @@ sim_load_begin(struct sim_load *load, enum sim_kind kind, unsigned n_processors,
 	load->n_queues = n_queues;
 	load->trace = trace;
 	load->random = 0x9e3779b97f4a7c15u + kind;
-	load->tcp = kind == SIM_STEPS_TCP || kind == SIM_RECORDED;
+	load->tcp = kind == SIM_STEPS_TCP || kind == SIM_FULL_TCP || kind == SIM_RECORDED;
+	load->shared = kind == SIM_SHARED;
 	fill_shares(load);
 	if (kind == SIM_STEPS || kind == SIM_STEPS_TCP || kind == SIM_ELEPHANT || kind == SIM_STUCK ||
-	    kind == SIM_ALIKE || kind == SIM_ZIPF)
+	    kind == SIM_ALIKE || kind == SIM_ZIPF || kind == SIM_SHARED)
 		load->event_ms[load->n_events++] = BEGIN_MS;
 	if (kind == SIM_STEPS || kind == SIM_STEPS_TCP)
 		load->event_ms[load->n_events++] = SECOND_MS;

@@ -29,6 +29,9 @@ enum sim_kind {
 	SIM_ZIPF,     /* the k-th queue wants 1/k of the first, at most 85 percent */
 	SIM_WALK,     /* every queue wanders */
 	SIM_GONE,     /* steady; a quarter of the processors is taken away and given back */
+	SIM_FULL,     /* from a step on 130 percent of the host: no placement carries it */
+	SIM_FULL_TCP, /* the same by senders that back off */
+	SIM_SHARED, /* steady, but processors and senders share their cores: they stop, and what waited comes at once */
 	SIM_RECORDED, /* a trace: columns over time */
 	SIM_KINDS
 };
@@ -45,6 +48,7 @@ struct sim_load {
 	unsigned n_processors, n_queues;
 	const struct sim_trace *trace; /* of SIM_RECORDED */
 	bool tcp;                      /* senders back off */
+	bool shared;                   /* processors and senders stop for moments */
 	unsigned n_events;
 	unsigned event_ms[SIM_EVENTS_MAX]; /* when a step leaves the host out of balance */
 	/* sim_load.c's own. */

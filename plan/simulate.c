@@ -9,14 +9,19 @@
 
 /* Percent of a processor times milliseconds: a ring holds 1024 frames, which a processor of 1 Mpps does in about 1 ms. */
 #define RING 100.0
+/* On shared cores processors are slow, as emulated ones are: 1024 frames are 12 ms of one that has a tenth of a core. */
+#define SHARED_RING 1200.0
 #define FULL (100.0 * SIM_STEP_MS)
 #define OVERHEAD 1.0    /* percent of a processor, beside its queues */
 #define ERROR 0.05      /* of a value in a sample */
 #define TCP_LESS 0.7    /* after a loss in a step, as CUBIC does (RFC 9438, 4.6) */
 #define TCP_LEAST 0.02  /* of what is wanted */
 #define TCP_BACK_MS 200 /* from nothing to all of it */
-#define HOLD_MS 100     /* a balance that does not last so long is none */
-#define LATE_MS 60000   /* at the end: what still moves then */
+/* On shared cores: in each step, that a processor, or all senders together, stop. Then for 5 to 20 ms in every 140. */
+#define STOP_CHANCE 0.04
+#define STOP_STEPS 4
+#define HOLD_MS 100   /* a balance that does not last so long is none */
+#define LATE_MS 60000 /* at the end: what still moves then */
 
 struct event {
 	unsigned begun_ms, since_ms; /* since_ms: balanced since; 0: not */
@@ -38,6 +43,9 @@ struct host {
 	double best,
 		best_of[SIM_QUEUES_MAX]; /* how full the fullest is when it is placed best, and what was wanted then */
 	struct event event;
+	unsigned stopped[SIM_PROCESSORS_MAX]; /* steps left */
+	unsigned senders_stopped;
+	double held_back[SIM_QUEUES_MAX]; /* what they have not sent meanwhile */
 	unsigned late_ms;
 	double all_wanted, all_done, apart, in_use;
 	unsigned apart_samples, samples, moves, late_moves;
@@ -47,6 +55,12 @@ static double
 with_error(struct host *h, double x)
 {
 	return x * (1 + ERROR * (2 * sim_random(&h->random) - 1));
+}
+
+static double
+ring_of(const struct host *h)
+{
+	return h->load->shared ? SHARED_RING : RING;
 }
 
 /* Half of the senders of a TCP load stop while the ring is full, as guests do; the others lose frames and slow down. */
@@ -66,7 +80,11 @@ arrive(struct host *h, unsigned i)
 	}
 	if (h->rate[i] > h->want[i])
 		h->rate[i] = h->want[i];
-	h->waiting[i] += h->rate[i] * SIM_STEP_MS;
+	h->held_back[i] += h->rate[i] * SIM_STEP_MS;
+	if (h->senders_stopped == 0) {
+		h->waiting[i] += h->held_back[i];
+		h->held_back[i] = 0;
+	}
 	h->all_wanted += h->want[i] * SIM_STEP_MS;
 }
 
@@ -76,15 +94,15 @@ do_work(struct host *h, unsigned i, double work)
 	h->waiting[i] -= work;
 	h->done[i] += work;
 	h->all_done += work;
-	if (h->waiting[i] <= RING)
+	if (h->waiting[i] <= ring_of(h))
 		return;
 	if (!sender_waits(h, i)) {
-		h->lost[i] += h->waiting[i] - RING;
+		h->lost[i] += h->waiting[i] - ring_of(h);
 		h->rate[i] *= TCP_LESS;
 		if (h->rate[i] < h->want[i] * TCP_LEAST)
 			h->rate[i] = h->want[i] * TCP_LEAST;
 	}
-	h->waiting[i] = RING;
+	h->waiting[i] = ring_of(h);
 }
 
 /* Lists the queues of each processor: they stand at by_processor[first[p]] to first[p + 1]. */
@@ -138,7 +156,7 @@ step_processor(struct host *h, unsigned p)
 		arrive(h, h->by_processor[k]);
 		waiting += h->waiting[h->by_processor[k]];
 	}
-	if (h->rule.processors[p].usable)
+	if (h->rule.processors[p].usable && h->stopped[p] == 0)
 		share = waiting <= time ? waiting : fair_share(h, p, time);
 	for (unsigned k = h->first[p]; k < h->first[p + 1]; k++) {
 		unsigned i = h->by_processor[k];
@@ -147,10 +165,24 @@ step_processor(struct host *h, unsigned p)
 	}
 }
 
+/* Counts a stop down; when there is none, one may begin. */
+static void
+run_or_stop(struct host *h, unsigned *stopped)
+{
+	if (*stopped > 0)
+		--*stopped;
+	else if (sim_random(&h->random) < STOP_CHANCE)
+		*stopped = 1 + (unsigned)(sim_random(&h->random) * STOP_STEPS);
+}
+
 static void
 step(struct host *h, unsigned t_ms)
 {
 	sim_load_at(h->load, t_ms, h->want);
+	for (unsigned p = 0; p < h->rule.n_processors && h->load->shared; p++)
+		run_or_stop(h, &h->stopped[p]);
+	if (h->load->shared)
+		run_or_stop(h, &h->senders_stopped);
 	for (unsigned p = 0; p < h->rule.n_processors; p++)
 		step_processor(h, p);
 }
@@ -165,7 +197,7 @@ take_sample(struct host *h)
 		double came = h->done[i] + h->waiting[i] - q->waiting * SIM_SAMPLE_MS + h->lost[i];
 
 		q->demand = with_error(h, h->done[i] / SIM_SAMPLE_MS);
-		q->backlog = h->waiting[i] / RING;
+		q->backlog = h->waiting[i] / ring_of(h);
 		q->waiting = h->waiting[i] / SIM_SAMPLE_MS;
 		q->lost = came > 0 ? h->lost[i] / came : 0;
 		done[q->processor] += h->done[i] / SIM_SAMPLE_MS;

@@ -105,7 +105,7 @@ loads_want_what_they_say(void **state)
 				}
 			}
 			if (kind == SIM_RAMP || kind == SIM_WALK || kind == SIM_GONE || kind == SIM_ELEPHANT ||
-			    kind == SIM_STUCK)
+			    kind == SIM_STUCK || kind == SIM_FULL || kind == SIM_FULL_TCP)
 				continue; /* not of 70 percent of the host */
 			if (fabs(sum / n - hosts) > 0.02 * hosts)
 				fail_msg("%s: %.0f, want %.0f", sim_kind_name(kind), sum / n, hosts);
