@@ -9,6 +9,7 @@
  *  - Spread, when a usable processor is above `high` in `samples` samples in a row: queues leave the fullest ones until all are
  *    within `within` points of each other, or nothing gains `gain` points. On a saturated processor demand is understated, because
  *    senders back off: what waits on a queue's ring, and what it lost, counts as demand.
+ *    Soon after a spread the next one is slower and must be sure: `unrest` below.
  *  - Pack, when the most that a processor's queues had to do in the last `quiet_ns` fits on earlier processors of their order with
  *    each below `low`: they go there, so that processors are emptied from the last one of the order on.
  *
@@ -47,6 +48,7 @@ struct plan_balance_processor {
 /* What is remembered of a queue: kept by the caller from call to call, zero at first. */
 struct plan_balance_memory {
 	double smooth;           /* percent: demand, of this sample and those before */
+	double slow;             /* the same, over 640 ms */
 	double backlog, waiting; /* of the last sample */
 	double peak[2];          /* percent: the most in this window of quiet_ns and in the one before */
 	uint64_t moved_ns;       /* when it last moved; 0: never */
@@ -76,10 +78,17 @@ struct plan_balance_state {
 	unsigned streak_high[PLAN_BALANCE_PROCESSORS_MAX]; /* samples above `high` */
 	unsigned calm[PLAN_BALANCE_PROCESSORS_MAX];        /* samples since the last of them */
 	uint64_t losing;                                   /* bit p: something was lost in one of them */
-	double other[PLAN_BALANCE_PROCESSORS_MAX];         /* percent: load that is not of a queue, mean */
-	uint64_t even_ns;                                  /* until then, what has rested is evened out; 0: never */
-	uint64_t window_ns;                                /* when the window of the peaks began */
-	uint64_t spread_ns;                                /* when queues last moved for load, or of the first call */
+	double loss[PLAN_BALANCE_PROCESSORS_MAX];  /* percent: what was lost for its queues, mean of 16 samples */
+	double other[PLAN_BALANCE_PROCESSORS_MAX]; /* percent: load that is not of a queue, mean */
+	uint64_t even_ns;                          /* until then, what has rested is evened out; 0: never */
+	uint64_t window_ns;                        /* when the window of the peaks began */
+	uint64_t spread_ns;                        /* when queues last moved for load, or of the first call */
+	/*
+	 * Spreads since all was calm, up to 3. From 1 on, a move must gain by means too, or end losses; from 2 on, it takes twice and four
+	 * times the samples. Calm: no processor was above `high` for 10 s, or none above `low` for two rests.
+	 */
+	unsigned unrest;
+	uint64_t full_ns, busy_ns; /* when a processor was last above `high` for `samples`; above `low` */
 	bool begun;
 };
 

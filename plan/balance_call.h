@@ -19,6 +19,7 @@ struct balance_call {
 	uint64_t now_ns;
 	size_t n_processors, n_queues, most;
 	double load[PLAN_BALANCE_PROCESSORS_MAX];    /* as it will be after the moves */
+	double mean[PLAN_BALANCE_PROCESSORS_MAX];    /* the same, by what its queues wanted over 640 ms */
 	double peak[PLAN_BALANCE_PROCESSORS_MAX];    /* the same, of the most that its queues had */
 	unsigned head[PLAN_BALANCE_PROCESSORS_MAX];  /* queues that stood there when the call began */
 	uint64_t sorted;                             /* bit p: head[p] begins with the greatest want */
@@ -26,7 +27,9 @@ struct balance_call {
 	double waited[PLAN_BALANCE_PROCESSORS_MAX];  /* backlog of its queues at the last sample */
 	double waiting[PLAN_BALANCE_PROCESSORS_MAX]; /* now */
 	uint64_t losing;                             /* bit p: frames for its queues found no room */
+	double lost[PLAN_BALANCE_PROCESSORS_MAX];    /* percent: for its queues, in this sample */
 	uint64_t usable;
+	bool wary; /* queues moved lately: only what gains by means too, or ends losses */
 };
 
 /* Percent for a number that may be none, 0 to most. */
@@ -90,6 +93,15 @@ bool balance_may_stand(const struct balance_call *c, const struct plan_balance_q
  * `within`. ALL when there is none.
  */
 unsigned balance_target(const struct balance_call *c, const struct plan_balance_queue *q);
+
+/* Whether processor p loses so much that it cannot wait for means. */
+bool balance_loses(const struct balance_call *c, unsigned p);
+
+/*
+ * Whether it is worth it to give queue `give` from one processor to another for queue `take` of that, or NIL, beyond what it gains in this
+ * sample: by means, if the call is wary; and in work that gets done, if the other one will be too full.
+ */
+bool balance_is_worth_it(const struct balance_call *c, unsigned from, unsigned to, unsigned give, unsigned take);
 
 /* Moves queue i, and writes it down: has_room(c). */
 void balance_move(struct balance_call *c, unsigned i, unsigned to, enum plan_balance_why why);

@@ -6,8 +6,10 @@
 /* Of a ring. A queue with so much waiting on a full processor wants more than it gets; how much more nobody knows when its sender waits. */
 #define PRESSED_BACKLOG 0.5
 #define PRESSED_FACTOR 1.5
-#define SMOOTH 0.25  /* share of a new sample in a mean: it follows a step in 4 samples */
-#define CATCH_UP 0.1 /* of a ring, and of what waited: less says nothing */
+#define SMOOTH 0.25     /* share of a new sample in a mean: it follows a step in 4 samples */
+#define SLOW (1.0 / 32) /* the same in 640 ms */
+#define LOSS (1.0 / 16) /* the same of losses: in 320 ms */
+#define CATCH_UP 0.1    /* of a ring, and of what waited: less says nothing */
 /* Samples. A load that swings in 50 ms is above in one sample, and again two or three later; twice that. */
 #define LOSING_GAP 5
 
@@ -26,6 +28,7 @@ remember(struct plan_balance_queue *q, double demand, bool new_window)
 	struct plan_balance_memory *m = &q->memory;
 
 	m->smooth += SMOOTH * (demand - m->smooth);
+	m->slow += SLOW * (demand - m->slow);
 	if (new_window) {
 		m->peak[1] = m->peak[0];
 		m->peak[0] = 0;
@@ -52,6 +55,7 @@ read_queue(struct balance_call *c, unsigned i, bool new_window, double *used)
 	if (p >= c->n_processors)
 		return;
 	c->stuck |= demand > c->params->high ? bit(p) : 0;
+	c->lost[p] += demand * clamp(q->lost, LOST_MAX);
 	if (is_full(c, p) && q->backlog >= PRESSED_BACKLOG)
 		demand = max(demand, clamp(q->demand, DEMAND_MAX) * PRESSED_FACTOR);
 	remember(q, demand, new_window);
@@ -64,6 +68,7 @@ read_queue(struct balance_call *c, unsigned i, bool new_window, double *used)
 	q->memory.waiting = clamp(q->waiting, DEMAND_MAX);
 	used[p] += clamp(q->demand, DEMAND_MAX);
 	c->load[p] += q->scratch.want;
+	c->mean[p] += q->memory.slow;
 	c->peak[p] += peak_of(q);
 }
 
@@ -126,8 +131,10 @@ balance_read(struct balance_call *c)
 
 		s->other[p] += (s->begun ? SMOOTH : 1) * (other - s->other[p]);
 		other = clamp(other, DEMAND_MAX);
+		s->loss[p] += LOSS * (c->lost[p] - s->loss[p]);
 		c->usable |= c->processors[p].usable ? bit(p) : 0;
 		c->load[p] += other;
+		c->mean[p] += other;
 		c->peak[p] += other;
 		count_high(c, p);
 	}

@@ -41,8 +41,11 @@ judge(const struct balance_call *c, unsigned giver, struct swap s, struct swap *
 	double after = max(apart - 2 * moved, 2 * moved - apart);
 	double need = min(c->params->gain, max(apart - c->params->within, 0) + c->params->gain / 4);
 
+	need = c->wary ? c->params->gain : need;
 	need += distance(c, s.give, s.taker) + distance(c, s.take, giver);
 	if (moved <= 0 || apart - after < need)
+		return;
+	if (!balance_is_worth_it(c, giver, s.taker, s.give, s.take))
 		return;
 	s.fuller = max(c->load[giver] - moved, c->load[s.taker] + moved);
 	if (best->give == NIL || s.fuller < best->fuller)

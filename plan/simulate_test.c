@@ -10,9 +10,10 @@
 #include "plan/sim_rule.h"
 #include "plan/simulate.h"
 
-#define SMALL 3 /* sizes, of these */
+#define SMALL 3 /* sizes, of these; the last one has too few queues for what is asked of the others */
+#define SIZES 4
 
-static const unsigned sizes[][2] = { { 2, 4 }, { 4, 16 }, { 8, 64 } };
+static const unsigned sizes[][2] = { { 2, 4 }, { 4, 16 }, { 8, 64 }, { 4, 8 } };
 static struct sim_load load; /* large */
 static struct sim_rule_state rule;
 
@@ -161,14 +162,43 @@ a_steady_load_is_left_alone_once_it_is_balanced(void **state)
 }
 
 static void
+a_host_that_is_full_is_left_alone_once_it_is_spread(void **state)
+{
+	static const enum sim_kind full[] = { SIM_FULL, SIM_FULL_TCP };
+
+	for (unsigned size = 0; size < SIZES; size++)
+		for (size_t k = 0; k < sizeof(full) / sizeof(full[0]); k++) {
+			struct sim_figures f = play(full[k], size, SIM_OURS, 180);
+
+			if (f.late_per_minute > 0 || f.imbalance > 2)
+				fail_msg("%s, %u processors: %.0f moves in the last minute, imbalance %.2f",
+					 sim_kind_name(full[k]), sizes[size][0], f.late_per_minute, f.imbalance);
+		}
+}
+
+/* Processors and senders that stop for moments, ten times a second, are too full for moments: that is no load to spread. */
+static void
+moments_without_a_core_hardly_move_queues(void **state)
+{
+	for (unsigned size = 0; size < SIZES; size++) {
+		struct sim_figures f = play(SIM_SHARED, size, SIM_OURS, 180);
+
+		if (f.late_per_minute > 6)
+			fail_msg("%u processors: %.0f moves in the last minute", sizes[size][0], f.late_per_minute);
+	}
+}
+
+static void
 little_more_is_lost_than_by_the_best_placement(void **state)
 {
 	for (unsigned size = 0; size < SMALL; size++)
 		for (enum sim_kind kind = 0; kind < SIM_RECORDED; kind++) {
+			/* What is lost on shared cores is for the most part chance. */
+			double more = kind == SIM_SHARED ? 0.2 : 0.1;
 			double ours = play(kind, size, SIM_OURS, 180).lost_percent;
 			double best = play(kind, size, SIM_BEST, 180).lost_percent;
 
-			if (ours > best + 0.1)
+			if (ours > best + more)
 				fail_msg("%s, %u processors: %.2f %%, best %.2f %%", sim_kind_name(kind),
 					 sizes[size][0], ours, best);
 		}
@@ -195,6 +225,8 @@ main(void)
 		cmocka_unit_test(every_step_is_balanced_within_200_ms),
 		cmocka_unit_test(a_load_that_swings_does_not_swing_queues),
 		cmocka_unit_test(a_steady_load_is_left_alone_once_it_is_balanced),
+		cmocka_unit_test(a_host_that_is_full_is_left_alone_once_it_is_spread),
+		cmocka_unit_test(moments_without_a_core_hardly_move_queues),
 		cmocka_unit_test(little_more_is_lost_than_by_the_best_placement),
 		cmocka_unit_test(little_to_do_needs_one_processor),
 	};
