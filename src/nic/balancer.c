@@ -227,9 +227,11 @@ sample_item(struct balancer *b, const struct item *it, struct plan_balance_queue
 		memset(&to->memory, 0, sizeof(to->memory));
 	for (unsigned i = 0; i < it->n; i += it->step) {
 		balancer_sample_queue(&b->sample, it->queues[i], to);
-		/* Where somebody put it by hand it stays for as long as if the plan had. */
-		if (it->queues[i]->placed_ns > to->memory.moved_ns)
+		/* Where somebody put it by hand it stays for as long as if the plan had; how restless it was there says nothing here. */
+		if (it->queues[i]->placed_ns > to->memory.moved_ns) {
 			to->memory.moved_ns = it->queues[i]->placed_ns;
+			to->memory.restless = 0;
+		}
 	}
 }
 

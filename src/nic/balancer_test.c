@@ -357,6 +357,23 @@ a_queue_that_was_moved_by_hand_rests(void **state)
 	close_rig();
 }
 
+/* Who moves a second after the last move rests twice as long; but nobody would put a queue by hand where it may not leave for 8 s. */
+static void
+by_hand_a_queue_rests_a_second_however_restless_it_was(void **state)
+{
+	open_rig(2, 1);
+	for (int round = 0; round < 5; round++) {
+		for (unsigned i = 0; i < 2; i++) {
+			load[i][0] = 60;
+			assert_int_equal(queue_move(pairs[i][0], 0), 0);
+			pairs[i][0]->placed_ns = now_ns;
+		}
+		assert_int_equal(run(45), 0);
+		assert_int_equal(run(15), 1);
+	}
+	close_rig();
+}
+
 /* ---- what is told, and when the next run is due ---- */
 
 static void
@@ -460,6 +477,7 @@ main(void)
 		cmocka_unit_test(dynamic_can_be_switched_while_running),
 		cmocka_unit_test(queues_stay_within_the_adapters_processors),
 		cmocka_unit_test(a_queue_that_was_moved_by_hand_rests),
+		cmocka_unit_test(by_hand_a_queue_rests_a_second_however_restless_it_was),
 		cmocka_unit_test(a_queue_that_is_too_much_for_a_processor_is_told_once_while_it_lasts),
 		cmocka_unit_test(what_was_said_of_a_queue_is_taken_back_when_nobody_looks_any_more),
 		cmocka_unit_test(the_next_run_is_due_by_what_there_is_to_do),
