@@ -5,7 +5,7 @@
 
 /* Our choice. In simulation, where 4 processors of 16 queues share cores, 10 s are 9 moves a minute, 5 s 23, and 2 s 58. */
 #define CALM_NS 10000000000
-#define UNREST_MAX 3 /* takes eight samples, 160 ms: a step is still balanced within 200 ms */
+#define UNREST_MAX 3 /* waits for 32 rests. OVS's rule always waits for a minute */
 
 const struct plan_balance_params plan_balance_defaults = {
 	.high = 90,
@@ -193,16 +193,32 @@ watch_unrest(const struct balance_call *c)
 		s->unrest = 0;
 }
 
-/* Bit p: processor p was too full for long enough. */
+/* Bit p: of these, processor p loses much. */
+static uint64_t
+those_that_lose(const struct balance_call *c, uint64_t among)
+{
+	uint64_t lose = 0;
+
+	for (; among != 0; among &= among - 1) {
+		unsigned p = (unsigned)__builtin_ctzll(among);
+
+		lose |= balance_loses(c, p) ? bit(p) : 0;
+	}
+	return lose;
+}
+
+/* Bit p: processor p was too full for long enough. As long as nothing is lost, each spread soon after others waits four times as long. */
 static uint64_t
 find_hot(const struct balance_call *c)
 {
-	unsigned doubled = c->state->unrest > 0 ? c->state->unrest - 1 : 0;
-	uint64_t hot = full_for(c, c->params->samples << doubled), soon = full_for(c, c->params->samples);
+	const struct plan_balance_state *s = c->state;
+	uint64_t soon = full_for(c, c->params->samples);
 
-	for (unsigned p = 0; p < c->n_processors; p++)
-		hot |= (soon & bit(p)) && balance_loses(c, p) ? bit(p) : 0;
-	return hot;
+	if (s->unrest == 0)
+		return soon;
+	if (c->now_ns < s->hot_ns + (c->params->rest_ns << (2 * s->unrest - 1)))
+		return those_that_lose(c, soon);
+	return full_for(c, c->params->samples << (s->unrest - 1)) | those_that_lose(c, soon);
 }
 
 static void
@@ -220,8 +236,11 @@ spread(struct balance_call *c)
 	balance_swap(c, hot, PLAN_BALANCE_OVERLOAD);
 	if (c->out->n_moves == first)
 		return;
-	relieve(c, c->usable & ~hot, PLAN_BALANCE_EVEN);
-	balance_swap(c, c->usable, PLAN_BALANCE_EVEN);
+	if (!c->wary || those_that_lose(c, hot) != 0) {
+		relieve(c, c->usable & ~hot, PLAN_BALANCE_EVEN);
+		balance_swap(c, c->usable, PLAN_BALANCE_EVEN);
+	}
+	c->state->hot_ns = c->now_ns;
 	c->state->unrest += c->state->unrest < UNREST_MAX;
 	balance_settle(c, first);
 	c->state->even_ns = c->now_ns + 2 * c->params->rest_ns;
@@ -243,10 +262,10 @@ spread_again(struct balance_call *c)
 {
 	unsigned first = c->out->n_moves;
 
-	if (c->now_ns >= c->state->even_ns || c->now_ns - c->state->spread_ns < c->params->rest_ns || c->usable == 0)
+	if (c->state->unrest > 1 || c->now_ns >= c->state->even_ns ||
+	    c->now_ns - c->state->spread_ns < c->params->rest_ns || c->usable == 0)
 		return;
 	c->sorted = 0;
-	c->wary = c->state->unrest > 1;
 	for (unsigned p = 0; p < c->n_processors; p++)
 		c->load[p] = clamp(c->state->other[p], DEMAND_MAX);
 	for (unsigned i = 0; i < c->n_queues; i++) {

@@ -88,6 +88,7 @@ struct plan_balance_state {
 	 * times the samples. Calm: no processor was above `high` for 10 s, or none above `low` for two rests.
 	 */
 	unsigned unrest;
+	uint64_t hot_ns;           /* of the last of them */
 	uint64_t full_ns, busy_ns; /* when a processor was last above `high` for `samples`; above `low` */
 	bool begun;
 };
