@@ -96,7 +96,7 @@ static const struct schema_key vrss_keys[] = {
 	{ .name = "exclude_primary",
 	  .type = SCHEMA_BOOL,
 	  .fallback = "off",
-	  .help = "on: the first queue pair takes only what cannot be hashed",
+	  .help = "on: the first queue pair takes only what cannot be hashed, and the others use other processors",
 	  .bind = BIND(config_vrss, exclude_primary) },
 	END_OF_KEYS
 };

@@ -64,12 +64,12 @@ struct adapter_member {
 		bool dynamic;         /* the balancer moves its queues, and folds the table */
 		bool exclude_primary; /* the first queue pair is left out of the table when there are others */
 	} vrss;
-	struct rxring *ring[ADAPTER_PAIRS_MAX]; /* each is a VM queue; ring i is the source of queue pair i */
-	unsigned n_rings;                       /* VM queues that it holds; 0: by the default queues */
-	unsigned vm_queue;                      /* their number, 1 to settings.queues, while n_rings > 0 */
-	unsigned in_table;                      /* how many of them the table leads to; 0: all. adapter_fold */
-	uint64_t quiet_since_ns;                /* plan/fold.h; the balancer's */
+	unsigned n_rings;        /* VM queues that it holds; 0: by the default queues */
+	unsigned vm_queue;       /* their number, 1 to settings.queues, while n_rings > 0 */
+	unsigned in_table;       /* how many of them the table leads to; 0: all. adapter_fold */
+	uint64_t quiet_since_ns; /* plan/fold.h; the balancer's */
 	bool leaving; /* inside adapter_leave; set before for all that are to leave: the first one's plan serves all */
+	struct rxring *ring[ADAPTER_PAIRS_MAX]; /* each is a VM queue; ring i is the source of queue pair i */
 };
 
 struct adapter {

@@ -14,18 +14,31 @@
 
 /* Between runs while nothing has work. Our choice: a load that begins is seen a quarter of 200 ms later at most. */
 #define IDLE_NS (50 * NSEC_PER_MS)
-#define COST_SHARE 200 /* at most one part in so many of a processor: 0.5 % */
+#define COST_SHARE 250 /* at most one part in so many of a processor: 0.4 %, and below 0.5 where the mean cost lags */
 #define COST_RUNS 16   /* that the mean cost is of. Our choice */
 #define MEAN_RUNS 8    /* the same of a queue's demand */
 #define PERIOD_MIN_NS (5 * NSEC_PER_MS)
 #define NO_RUN UINT64_MAX
+/*
+ * Between two runs everything leaves the caches. Members and queues that are fetched so many turns before they are looked at: a run of
+ * balancer_bench takes a fifth less.
+ */
+#define AHEAD 8
 #define BALANCER_ADAPTERS_MAX 16 /* front ends have that many lanes, ctl/host.h */
 
 /* Queues that move together, as one queue of the plan: queues[0], [step], [2 * step] ... below n. */
 struct item {
 	struct queue *const *queues;
 	unsigned n, step;
+	const struct queue *apart;    /* not on the processor of that one; itself: it stays. NULL: none */
 	struct adapter_member *folds; /* with its first queue pair: whose table may fold; else NULL */
+};
+
+/* Processors that an adapter's queues may stand on, in the order in which they are filled. */
+struct places {
+	uint64_t allowed;
+	uint8_t order[PLAN_BALANCE_PROCESSORS_MAX];
+	uint8_t n_order;
 };
 
 /* What is remembered of an adapter from run to run. */
@@ -33,6 +46,7 @@ struct balanced {
 	const struct adapter *adapter;
 	uint64_t run; /* the last one that it took part in */
 	struct plan_balance_state state;
+	struct places places; /* that the plan's queues have */
 	unsigned n;
 	unsigned *first; /* id of each item's first queue */
 	struct plan_balance_queue *queue;
@@ -108,7 +122,7 @@ item_add(struct balancer *b, struct queue *const *queues, unsigned n, unsigned s
 			return -ENOMEM;
 		b->room = room;
 	}
-	b->item[b->n_items++] = (struct item){ queues, n, step, NULL };
+	b->item[b->n_items++] = (struct item){ queues, n, step, NULL, NULL };
 	return 0;
 }
 
@@ -130,8 +144,17 @@ add_member(struct balancer *b, struct adapter_member *m)
 		err = item_add(b, &m->queues[i], m->n_queues - i, n);
 		if (err == 0 && i == 0 && n > 1)
 			b->item[b->n_items - 1].folds = m;
+		if (err == 0 && n > 1 && m->vrss.exclude_primary)
+			b->item[b->n_items - 1].apart = m->queues[0];
 	}
 	return err;
+}
+
+static void
+fetch(const void *p, size_t size)
+{
+	for (size_t at = 0; at < size; at += RTE_CACHE_LINE_SIZE)
+		rte_prefetch0((const char *)p + at);
 }
 
 static int
@@ -143,14 +166,17 @@ gather(struct balancer *b, const struct adapter *a)
 	b->n_items = 0;
 	for (unsigned i = 0; i < a->n_queues && rss && err == 0; i++)
 		err = item_add(b, &a->queue[i], 1, 1);
-	for (unsigned i = 0; i < a->n_members && !rss && err == 0; i++)
+	for (unsigned i = 0; i < a->n_members && !rss && err == 0; i++) {
+		if (i + AHEAD < a->n_members)
+			fetch(a->members[i + AHEAD], offsetof(struct adapter_member, ring));
 		err = add_member(b, a->members[i]);
+	}
 	return err;
 }
 
-/* Processors that a's queues may stand on, in the order in which they are filled. 0 or -errno. */
+/* Where a's queues may stand. 0 or -errno. */
 static int
-processors_of(const struct adapter *a, uint8_t *order, uint8_t *n_order, uint64_t *allowed)
+places_of(const struct adapter *a, struct places *places)
 {
 	unsigned usable[PROCESSORS_MAX];
 	size_t n;
@@ -158,11 +184,11 @@ processors_of(const struct adapter *a, uint8_t *order, uint8_t *n_order, uint64_
 
 	if (err < 0)
 		return err;
+	*places = (struct places){ .n_order = (uint8_t)n };
 	for (size_t i = 0; i < n; i++) {
-		order[i] = (uint8_t)usable[i];
-		*allowed |= 1ull << usable[i];
+		places->order[i] = (uint8_t)usable[i];
+		places->allowed |= 1ull << usable[i];
 	}
-	*n_order = (uint8_t)n;
 	return 0;
 }
 
@@ -215,11 +241,30 @@ is_pinned(const struct item *it)
 	return false;
 }
 
-static void
+/*
+ * Bits of the processors that it may stand on; 0: it stays. Where the first pair is left out of a table, so is its processor, for which it
+ * stays: it has only what cannot be hashed to do. VrssExcludePrimaryProcessor of Windows.
+ */
+static uint64_t
+allowed_to(const struct item *it, uint64_t allowed)
+{
+	uint64_t others;
+
+	if (is_pinned(it) || it->apart == it->queues[0])
+		return 0;
+	if (it->apart == NULL || queue_processor(it->apart) >= PROCESSORS_MAX)
+		return allowed;
+	others = allowed & ~(1ull << queue_processor(it->apart));
+	return others != 0 ? others : allowed;
+}
+
+/* Returns whether somebody has put it where it is since the last look. */
+static bool
 sample_item(struct balancer *b, const struct item *it, struct plan_balance_queue *to)
 {
 	const struct queue *first = it->queues[0];
 	unsigned p = queue_processor(first);
+	bool placed = false;
 
 	to->processor = (uint8_t)(p < n_processors ? p : UINT8_MAX);
 	to->demand = to->backlog = to->waiting = to->lost = 0;
@@ -227,35 +272,51 @@ sample_item(struct balancer *b, const struct item *it, struct plan_balance_queue
 		memset(&to->memory, 0, sizeof(to->memory));
 	for (unsigned i = 0; i < it->n; i += it->step) {
 		balancer_sample_queue(&b->sample, it->queues[i], to);
-		/* Where somebody put it by hand it stays for as long as if the plan had; how restless it was there says nothing here. */
+		/* There it stays for as long as if the plan had put it; how restless it was elsewhere says nothing here. */
 		if (it->queues[i]->placed_ns > to->memory.moved_ns) {
 			to->memory.moved_ns = it->queues[i]->placed_ns;
 			to->memory.restless = 0;
+			placed = true;
 		}
 	}
+	return placed;
+}
+
+/* The order is the same for all, and mostly that of the last run. */
+static void
+set_places(struct balanced *d, const struct places *places)
+{
+	for (unsigned i = 0; i < d->n; i++) {
+		memcpy(d->queue[i].order, places->order, sizeof(places->order));
+		d->queue[i].n_order = places->n_order;
+	}
+	d->places = *places;
 }
 
 /* Fills d->queue. 0 or -errno. */
 static int
 sample(struct balancer *b, struct balanced *d)
 {
-	struct plan_balance_queue same = { 0 };
-	uint64_t allowed = 0;
+	struct places places;
 	int err = gather(b, d->adapter);
+	bool others = err == 0 && !is_as_before(b, d);
 
-	if (err == 0 && !is_as_before(b, d))
+	if (others)
 		err = follow(b, d);
 	if (err == 0)
-		err = processors_of(d->adapter, same.order, &same.n_order, &allowed);
+		err = places_of(d->adapter, &places);
 	if (err < 0)
 		return err;
+	if (others || places.n_order != d->places.n_order ||
+	    memcmp(places.order, d->places.order, sizeof(places.order)) != 0)
+		set_places(d, &places);
 	for (unsigned i = 0; i < d->n; i++) {
-		struct plan_balance_queue *q = &d->queue[i];
-
-		memcpy(q->order, same.order, same.n_order);
-		q->n_order = same.n_order;
-		q->allowed = is_pinned(&b->item[i]) ? 0 : allowed;
-		sample_item(b, &b->item[i], q);
+		if (i + AHEAD < d->n)
+			fetch(b->item[i + AHEAD].queues[0], sizeof(struct queue));
+		d->queue[i].allowed = allowed_to(&b->item[i], places.allowed);
+		/* Another host than that which moves made uneasy. */
+		if (sample_item(b, &b->item[i], &d->queue[i]))
+			d->state.unrest = 0;
 	}
 	return 0;
 }
@@ -353,15 +414,15 @@ tell_unsplittable(const struct balancer *b, const struct balanced *d)
 	for (unsigned i = 0; i < d->n; i++) {
 		struct queue *q = b->item[i].queues[0];
 
-		q->mean_percent += (d->queue[i].demand - q->mean_percent) / MEAN_RUNS;
-		if (q->mean_percent > params->high && !q->unsplittable) {
+		q->mean_percent += ((float)d->queue[i].demand - q->mean_percent) / MEAN_RUNS;
+		if ((double)q->mean_percent > params->high && !q->unsplittable) {
 			struct balancer_event e = event_of(d->adapter, q, BALANCER_UNSPLITTABLE);
 
 			e.from_before = e.from_after = e.to_before = e.to_after = q->mean_percent;
 			q->unsplittable = true;
 			balancer_event_add(&e);
 		}
-		if (q->mean_percent >= params->high - params->within) {
+		if ((double)q->mean_percent >= params->high - params->within) {
 			q->filled_ns = b->sample.at_ns;
 		} else if (b->sample.at_ns - q->filled_ns >= params->quiet_ns) {
 			q->unsplittable = false;

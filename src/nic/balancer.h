@@ -15,8 +15,8 @@
  *
  * Where vRSS is dynamic it also folds and opens the port's table (plan/fold.h).
  *
- * Cost: a thousand queues are read in some tens of microseconds. Whatever a run costs, the next one comes no sooner than 200 times as long
- * after it: half a percent of a processor is never exceeded; and while no queue has work, every 50 ms is enough.
+ * Cost: a thousand queues are read in some tens of microseconds. Whatever a run costs, the next one comes no sooner than 250 times as long
+ * after it: it stays below half a percent of a processor; and while no queue has work, every 50 ms is enough.
  *
  * Control thread only.
  */

@@ -374,6 +374,26 @@ by_hand_a_queue_rests_a_second_however_restless_it_was(void **state)
 	close_rig();
 }
 
+/* The table leaves the first pair out, and the balancer its processor: of three of 40 on 1, one goes to 2, and none to 0. */
+static void
+no_pair_of_a_table_goes_to_the_processor_of_the_pair_that_it_leaves_out(void **state)
+{
+	open_rig(3, PAIRS);
+	members[0].vrss.enabled = members[0].vrss.dynamic = members[0].vrss.exclude_primary = true;
+	members[0].n_rings = PAIRS;
+	load[0][0] = 5;
+	for (unsigned k = 1; k < PAIRS; k++) {
+		load[0][k] = 40;
+		assert_int_equal(queue_move(pairs[0][k], 1), 0);
+	}
+	assert_int_equal(run(150), 1);
+	assert_int_equal(queue_processor(pairs[0][0]), 0);
+	for (unsigned k = 1; k < PAIRS; k++)
+		assert_int_not_equal(queue_processor(pairs[0][k]), 0);
+	assert_true(load_of(1) <= 90);
+	close_rig();
+}
+
 /* ---- what is told, and when the next run is due ---- */
 
 static void
@@ -478,6 +498,7 @@ main(void)
 		cmocka_unit_test(queues_stay_within_the_adapters_processors),
 		cmocka_unit_test(a_queue_that_was_moved_by_hand_rests),
 		cmocka_unit_test(by_hand_a_queue_rests_a_second_however_restless_it_was),
+		cmocka_unit_test(no_pair_of_a_table_goes_to_the_processor_of_the_pair_that_it_leaves_out),
 		cmocka_unit_test(a_queue_that_is_too_much_for_a_processor_is_told_once_while_it_lasts),
 		cmocka_unit_test(what_was_said_of_a_queue_is_taken_back_when_nobody_looks_any_more),
 		cmocka_unit_test(the_next_run_is_due_by_what_there_is_to_do),

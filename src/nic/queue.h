@@ -46,20 +46,20 @@ struct queue {
 	_Atomic unsigned mute_us; /* mute.h: the gap between looks; 0: it is hot, or nobody is mute */
 	_Atomic uint64_t mute_at; /* cycles: the next one */
 	unsigned index;           /* in its vport */
+	counter moved;            /* written by: control */
 
 	_Alignas(64) counter overflowed; /* frames for it that found its receive ring full; written by: front end */
 	/* Written by: control. */
-	counter moved;
-	uint64_t
-		placed_ns; /* CLOCK_MONOTONIC: when somebody put it where it stands, by hand or the balancer; 0: nobody */
-	bool pinned;       /* the balancer leaves it where it is */
-	bool unsplittable; /* more than a processor by itself, no move would help; the balancer's verdict */
+	uint64_t placed_ns; /* CLOCK_MONOTONIC: when somebody put it by hand where it stands; 0: nobody */
+	bool pinned;        /* the balancer leaves it where it is */
+	bool unsplittable;  /* more than a processor by itself, no move would help; the balancer's verdict */
+	float mean_percent; /* of a processor, over the last samples; of all that move together, with the first of them */
 	/* The balancer's. */
 	uint64_t seen_cycles, seen_packets, seen_overflowed; /* in sample number seen_in; 0: none */
 	uint64_t seen_in;
 	uint64_t filled_ns; /* CLOCK_MONOTONIC: when it last had nearly more than a processor can do */
-	double mean_percent; /* of a processor, over the last samples; of all that move together, with the first of them */
 };
+_Static_assert(sizeof(struct queue) == 192, "three lines");
 
 /* By id, NULL where there is none: events carry ids, because a late one may name a queue that is gone. */
 extern struct queue *_Atomic queue_table[QUEUES_MAX];

@@ -132,15 +132,23 @@ ask(const struct adapter_member *m, struct plan_vmq_vport *out)
 	out->processor = m->n_rings > 0 ? (int)queue_processor(m->queues[0]) : PLAN_NONE;
 }
 
+/* Whether pair i > 0 may stand there: where the first pair is left out, so is its processor, when there are others. */
+static bool
+may_stay(const struct view *v, const struct plan_vmq_vport *answer, unsigned processor)
+{
+	return is_usable(v, processor) &&
+	       !(answer->exclude_primary && (int)processor == answer->processor && v->pool.n_usable > 1);
+}
+
 /* A VM queue's place: where it is, if it is one already; else at home for the balancer to move, or where it stays. */
 static unsigned
 place_pair(const struct view *v, const struct adapter_member *m, const struct plan_vmq_vport *answer, unsigned i)
 {
 	unsigned now = i < m->n_rings ? queue_processor(m->queues[i]) : PROCESSOR_NONE;
 
-	if (i > 0 && is_usable(v, now))
+	if (i > 0 && may_stay(v, answer, now))
 		return now;
-	if (i > 0 && v->pool.dynamic && m->vrss.dynamic)
+	if (i > 0 && v->pool.dynamic && m->vrss.dynamic && may_stay(v, answer, v->usable[0]))
 		return v->usable[0];
 	return plan_vmq_pair(&v->pool, (unsigned)answer->processor, i, answer->exclude_primary);
 }

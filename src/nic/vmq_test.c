@@ -241,6 +241,29 @@ dynamic_vrss_begins_at_home_and_stays_where_the_balancer_put_it(void **state)
 }
 
 static void
+dynamic_vrss_that_leaves_out_its_first_pair_leaves_out_that_ones_processor(void **state)
+{
+	struct vmq_outcome out;
+
+	adapter->settings.queues = 8;
+	adapter->settings.dynamic = true;
+	members[0].n_queues = PAIRS;
+	members[0].vrss.enabled = members[0].vrss.dynamic = members[0].vrss.exclude_primary = true;
+	out = decide();
+	expect_places(&out, 0, (unsigned[]){ 1, 2, 3, 2 }, 4);
+	vmq_outcome_free(&out);
+	members[0].n_rings = 4;
+	members[0].vm_queue = 1;
+	queue_move(queues[0][0], 3);
+	queue_move(queues[0][1], 2);
+	queue_move(queues[0][2], 3); /* with the first one: as after a change of the setting */
+	queue_move(queues[0][3], 1);
+	out = decide();
+	expect_places(&out, 0, (unsigned[]){ 3, 2, 1, 1 }, 4);
+	vmq_outcome_free(&out);
+}
+
+static void
 rss_has_the_queues_of_the_default_vport(void **state)
 {
 	struct vmq_outcome out;
@@ -374,6 +397,7 @@ main(void)
 		TEST(a_range_of_one_processor_holds_everything),
 		TEST(a_port_with_vrss_gets_a_queue_for_each_pair_as_far_as_they_go),
 		TEST(dynamic_vrss_begins_at_home_and_stays_where_the_balancer_put_it),
+		TEST(dynamic_vrss_that_leaves_out_its_first_pair_leaves_out_that_ones_processor),
 		TEST(rss_has_the_queues_of_the_default_vport),
 		TEST(receive_queues_stay_unless_the_settings_are_new),
 		TEST(a_pinned_queue_stays_where_it_may),
