@@ -45,9 +45,8 @@ struct writer {
 	struct vf_desc back[BACKS];
 };
 
-/* Buffers at look.head + i, i < n. Bit i: it is there. */
+/* Buffers at look.head + i. Bit i: it is there. */
 struct posted {
-	unsigned n;
 	uint32_t valid;
 	uint8_t *at[PKT_BURST];
 };
@@ -73,11 +72,11 @@ buffer_at(const struct writer *w, unsigned ahead)
 static void
 look_ahead(const struct writer *w, unsigned n, struct posted *out)
 {
-	out->n = RTE_MIN(n, w->look.n);
+	n = RTE_MIN(n, w->look.n);
 	out->valid = 0;
-	for (unsigned i = 0; i < out->n; i += RTE_CACHE_LINE_SIZE / sizeof(struct vf_desc))
+	for (unsigned i = 0; i < n; i += RTE_CACHE_LINE_SIZE / sizeof(struct vf_desc))
 		prefetch_to_write(desc_at(w, i));
-	for (unsigned i = 0; i < out->n; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		out->at[i] = buffer_at(w, i);
 		if (unlikely(out->at[i] == NULL))
 			continue;
@@ -153,13 +152,15 @@ rss_type(uint16_t hash_type)
 	return hash_type != 0 ? type[__builtin_ctz(hash_type)] : 0;
 }
 
-/* Nobody says of a checksum that is not there (RFC 768) that it is good. */
-static bool
-has_checksum(const struct pkt *pkt)
+/* What is known of checksums. Nobody says of one that is not there (RFC 768) that it is good. */
+static uint64_t
+checked(const struct pkt *pkt)
 {
 	const uint8_t *field = pkt->hdr + pkt->l4_off + UDP_CSUM_AT;
 
-	return pkt->l4_proto != IPPROTO_UDP || field[0] != 0 || field[1] != 0;
+	if (pkt->csum == PKT_CSUM_GOOD && pkt->l4_proto == IPPROTO_UDP && field[0] == 0 && field[1] == 0)
+		return 0;
+	return STATUS_L4CS | (pkt_is_gso(pkt) && pkt->ip_version == 4 ? STATUS_IPCS : 0);
 }
 
 /* The high word of the last descriptor, without its length. */
@@ -168,10 +169,8 @@ last_high(const struct writer *w, const struct pkt *pkt, int tag)
 {
 	uint64_t high = STATUS_DD | STATUS_EOP;
 
-	if (pkt->csum == PKT_CSUM_PARTIAL || (pkt->csum == PKT_CSUM_GOOD && has_checksum(pkt)))
-		high |= STATUS_L4CS;
-	if (pkt_is_gso(pkt) && pkt->ip_version == 4)
-		high |= STATUS_IPCS;
+	if (unlikely(pkt->csum == PKT_CSUM_PARTIAL || pkt->csum == PKT_CSUM_GOOD))
+		high |= checked(pkt);
 	if (tag != PKT_TAG_NONE && w->look.control & VFRXDCTL_VME)
 		high |= STATUS_VP | (uint64_t)(uint16_t)tag << TAG_SHIFT;
 	return high;
@@ -309,7 +308,7 @@ is_simple(const struct writer *w, const struct posted *posted, const struct pkt 
 {
 	unsigned i = w->used;
 
-	return i < posted->n && posted->valid >> i & 1 && tag == PKT_TAG_NONE && pkt->len <= w->room &&
+	return i < PKT_BURST && posted->valid >> i & 1 && tag == PKT_TAG_NONE && pkt->len <= w->room &&
 	       pkt->csum != PKT_CSUM_PARTIAL && pkt->segs[0].iov_len >= pkt->skip &&
 	       pkt->segs[0].iov_len - pkt->skip >= pkt->len - pkt->hdr_len;
 }
@@ -376,7 +375,7 @@ write_burst(struct writer *w, struct lane *lane, const struct load *load, uint32
 			why = write_whole(w, pkt, tag, info, high);
 		load->verdict[i] = why == 0 ? SINK_TAKEN : (uint8_t)why;
 		if (why == DROP_PORT_DOWN)
-			posted.n = 0; /* nothing goes on in a broken ring */
+			posted.valid = 0; /* nothing goes on in a broken ring */
 		if (unlikely(why != 0))
 			continue;
 		taken++;
