@@ -49,7 +49,8 @@ struct vf_tx {
 };
 
 struct vf_tx_source {
-	struct source source; /* first */
+	struct source source;     /* first */
+	_Atomic unsigned enabled; /* bit i: ring[i] may be on; an idle VF is known by this line. Written by: control */
 	struct vf_rings *of;
 	unsigned index; /* of its queue: rings index and index + 2 of the VF */
 	unsigned turn;  /* the ring that is looked at first */

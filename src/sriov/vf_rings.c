@@ -104,9 +104,11 @@ change_tx(struct vf_rings *r, unsigned i, bool enabled)
 {
 	struct queue *q = r->queue[i % VF_RX_RINGS];
 	struct vf_tx *tx = vf_tx_ring(r, i);
-	unsigned p = have_queue(q);
+	unsigned p = have_queue(q), bit = 1u << i / VF_RX_RINGS;
+	_Atomic unsigned *all = &r->tx[i % VF_RX_RINGS].enabled;
 
 	change(&tx->ring, enabled, true);
+	atomic_store_explicit(all, enabled ? atomic_load(all) | bit : atomic_load(all) & ~bit, memory_order_release);
 	memset(tx->context, 0, sizeof(tx->context));
 	queue_leave(q, p);
 	/* A worker that found it marked has left the looking to us. */

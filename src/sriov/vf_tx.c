@@ -491,8 +491,9 @@ static bool
 vf_pending(struct source *s)
 {
 	struct vf_tx_source *t = (struct vf_tx_source *)s;
+	unsigned enabled = atomic_load_explicit(&t->enabled, memory_order_acquire);
 
-	for (unsigned i = 0; i < VF_TX_RINGS / VF_RX_RINGS; i++) {
+	for (unsigned i = 0; enabled >> i != 0; i++) {
 		struct vf_ring *r = &t->ring[i].ring;
 
 		if (likely(atomic_load_explicit(&r->on, memory_order_acquire)) && !vf_is_broken(r) &&
