@@ -44,12 +44,13 @@ struct vf {
 	uint8_t *pages; /* 1 and 2 of BAR 0 */
 	int pages_fd;   /* what the guest maps; -1: it does not */
 
-	bool msix;          /* a vector had a descriptor since MSI-X was off */
-	bool receives;      /* as control was told */
-	bool withdrawn;     /* the same */
-	bool carrier_asked; /* since the driver's receive side began, it was asked to look at its link */
-	bool rules_due;     /* there was no memory for them */
-	const char *told;   /* fault that the log has */
+	bool msix;                 /* a vector had a descriptor since MSI-X was off */
+	bool receives;             /* as control was told */
+	bool withdrawn;            /* the same */
+	bool carrier_asked;        /* since the driver's receive side began, it was asked to look at its link */
+	bool rules_due;            /* other than those in force; published before a receive ring runs */
+	struct vf_filters filters; /* as control was told */
+	const char *told;          /* fault that the log has */
 	uint64_t told_ns;
 	uint64_t resets;
 };
@@ -82,12 +83,48 @@ publish_rules(struct vf *vf)
 	struct vf_rx_rules rules;
 
 	vf_regs_rules(&vf->regs, &rules);
-	vf->rules_due = vf_rings_set_rules(vf->rings, &rules) < 0;
+	vf->rules_due = vf_rings_set_rules(vf->rings, &rules) < 0; /* no memory: at the next look */
+}
+
+/* A driver writes some thirty registers at ifup, and a publication waits for all lanes: one is enough while nothing is received. */
+static void
+change_rules(struct vf *vf)
+{
+	vf->rules_due = true;
+	if (vf->receives)
+		publish_rules(vf);
+}
+
+static bool
+asks_to_receive(const struct vf *vf)
+{
+	uint32_t control = 0;
+
+	for (unsigned i = 0; i < VF_RX_RINGS; i++)
+		control |= atomic_load_explicit((_Atomic uint32_t *)(void *)(vf->pages + VF_QUEUE(i) + VFRXDCTL),
+						memory_order_relaxed);
+	return control & VFRXDCTL_ENABLE;
 }
 
 static void
-tell_filters(const struct vf *vf)
+sample(struct vf *vf)
 {
+	if (vf->rules_due && asks_to_receive(vf))
+		publish_rules(vf);
+	vf_rings_sample(vf->rings);
+	look_at_rings(vf);
+}
+
+/* A driver may ask for what it has, as often as it likes: that is nobody else's work. */
+static void
+tell_filters(struct vf *vf)
+{
+	struct vf_filters filters;
+
+	vf_mailbox_filters(&vf->mailbox, &filters);
+	if (memcmp(&filters, &vf->filters, sizeof(filters)) == 0)
+		return;
+	memcpy(&vf->filters, &filters, sizeof(filters)); /* with its padding */
 	if (vf->is.filters_changed != NULL)
 		vf->is.filters_changed(vf->is.arg);
 }
@@ -101,8 +138,8 @@ reset_queues(struct vf *vf)
 	vf_interrupt_reset(&vf->interrupt);
 	vf_regs_reset(&vf->regs);
 	vf_mailbox_reset(&vf->mailbox);
-	publish_rules(vf);
 	look_at_rings(vf);
+	change_rules(vf);
 	tell_filters(vf);
 }
 
@@ -120,11 +157,9 @@ act(struct vf *vf, unsigned effect)
 	if (effect & VF_REGS_RESET)
 		reset_queues(vf);
 	if (effect & (VF_REGS_RSS | VF_MAILBOX_FRAME))
-		publish_rules(vf);
-	if (effect & VF_REGS_CONTROL) {
-		vf_rings_sample(vf->rings);
-		look_at_rings(vf);
-	}
+		change_rules(vf);
+	if (effect & VF_REGS_CONTROL)
+		sample(vf);
 	if (effect & VF_REGS_TAIL)
 		vf_rings_kick(vf->rings);
 	if (effect & VF_MAILBOX_FILTERS)
@@ -226,10 +261,7 @@ on_reset(void *device)
 static void
 on_sync(void *device)
 {
-	struct vf *vf = device;
-
-	vf_rings_sample(vf->rings);
-	look_at_rings(vf);
+	sample(device);
 }
 
 static void
@@ -357,6 +389,7 @@ vf_open(struct session_loop *loop, const struct vf_options *options, int server,
 	vf->withdrawn = true;
 	vf_config_init(&vf->config, vf->is.model, &vf->policy.mac);
 	vf_mailbox_init(&vf->mailbox, &vf->is, &vf->policy);
+	vf_mailbox_filters(&vf->mailbox, &vf->filters);
 	vf_interrupt_init(&vf->interrupt, rte_get_tsc_hz());
 	if (pages_open(vf, err) < 0) {
 		close(server);
@@ -444,11 +477,8 @@ void
 vf_tend(struct vf *vf)
 {
 	vfio_user_tend(vf->session);
-	vf_rings_sample(vf->rings);
+	sample(vf);
 	vf_rings_show(vf->rings);
-	look_at_rings(vf);
-	if (vf->rules_due)
-		publish_rules(vf);
 	tell_fault(vf);
 }
 
