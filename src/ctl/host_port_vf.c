@@ -158,6 +158,11 @@ vf_nic_open(struct host *host, struct host_port *hp, const struct mac *mac, stru
 
 	if (nic == NULL)
 		return err_set(err, -ENOMEM, "no memory for its virtual function");
+	if (hp->is.vf.standby.socket[0] != '\0') {
+		ret = err_set(err, -EOPNOTSUPP, "a standby is not offered by this version");
+		err_hint(err, "take standby out; a second port with nic: vhost is a NIC of its own");
+		goto free_nic;
+	}
 	if (mac_is_zero(&own))
 		ret = mac_by_chance(&own, err);
 	if (ret < 0)

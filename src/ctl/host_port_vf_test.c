@@ -383,6 +383,24 @@ what_is_no_function_is_refused(void **state)
 	json_decref(result);
 }
 
+static void
+a_standby_is_refused_and_all_stays_as_it_was(void **state)
+{
+	static const char yaml[] = "version: 1\nprocessors: {count: 3, speed_percent: 20}\n"
+				   "adapters: [{name: wire, uplink: null, vfs: 4}]\n"
+				   "switches: [{name: ext, kind: external, uplink: wire, ports: [\n"
+				   "  {name: vm1, nic: vf, standby: {socket: s.sock}}]}]\n";
+	json_t *result;
+	struct err err;
+
+	run_with(VF("1", ""));
+	assert_int_equal(call("config.apply", json_pack("{s:s, s:s, s:i}", "file", "f", "text", yaml, "confirm_s", 0),
+			      &result, &err),
+			 -EOPNOTSUPP);
+	assert_string_equal(err.msg, "port 'vm1': a standby is not offered by this version");
+	state_is("vm1", "no client");
+}
+
 static int
 tests(void)
 {
@@ -397,6 +415,7 @@ tests(void)
 		RIG_TEST(the_link_that_the_guest_sees_is_the_configured_one),
 		RIG_TEST(a_function_without_an_address_gets_a_local_one_and_keeps_it),
 		RIG_TEST(what_is_no_function_is_refused),
+		RIG_TEST(a_standby_is_refused_and_all_stays_as_it_was),
 	};
 
 	return cmocka_run_group_tests(list, rig_start, rig_stop);

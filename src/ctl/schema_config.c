@@ -280,7 +280,9 @@ static const struct schema_key port_keys[] = {
 	{ .name = "standby",
 	  .type = SCHEMA_OBJECT,
 	  .of = &standby,
-	  .help = "vf: the synthetic NIC of the same guest and MAC that takes over while its VF is not driven",
+	  .help = "vf: the synthetic NIC of the same guest and MAC that takes over while its VF is not driven; "
+		  "checked, but refused "
+		  "by a daemon of this version",
 	  .bind = BIND(config_port, vf.standby) },
 	END_OF_KEYS
 };

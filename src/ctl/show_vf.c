@@ -11,12 +11,8 @@ static const char *const on_policies[] = {
 	[POLICY_SWITCH] = "switch", [POLICY_REFUSE] = "refuse", [POLICY_BYPASS] = "bypass"
 };
 
-/* A guest migrates with the device that stands by for its VF, and only then. */
-static const char *
-migratable(const struct host_port *hp)
-{
-	return hp->is.vf.standby.socket[0] == '\0' ? "no: it has no standby" : "no: this version does not migrate";
-}
+/* A guest migrates by the device that stands by for its VF, and this version offers neither. */
+#define MIGRATABLE "no: this version does not migrate"
 
 static json_t *
 path_of(const struct host *host, const char *socket)
@@ -39,12 +35,12 @@ vf_row(const struct host *host, const struct host_port *hp)
 	vport_sum(&hp->vport, &books);
 	return json_pack("{s:i, s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:i, s:i, s:s, s:b, s:b, s:i, s:I, s:I}", "id",
 			 (int)host_port_vf_id(hp), "adapter", hp->on->adapter_is.name, "port", is->name, "socket",
-			 path_of(host, config_port_socket(is, socket)), "backing", "software", "migratable",
-			 migratable(hp), "path", host_port_vf_path(hp), "state", host_port_state(hp), "mac",
-			 json_mac(&hp->mac), "vlan", is->vlan.mode == VLAN_ACCESS ? (int)is->vlan.id : 0, "queues",
-			 (int)hp->n_queues, "link", is->vf.link ? "up" : "down", "trust", is->vf.trust, "spoof_check",
-			 is->spoof_check, "rate_mbps", (int)is->vf.rate_mbps, "rx_packets",
-			 (json_int_t)books.tx_packets, "tx_packets", (json_int_t)books.rx_packets);
+			 path_of(host, config_port_socket(is, socket)), "backing", "software", "migratable", MIGRATABLE,
+			 "path", host_port_vf_path(hp), "state", host_port_state(hp), "mac", json_mac(&hp->mac), "vlan",
+			 is->vlan.mode == VLAN_ACCESS ? (int)is->vlan.id : 0, "queues", (int)hp->n_queues, "link",
+			 is->vf.link ? "up" : "down", "trust", is->vf.trust, "spoof_check", is->spoof_check,
+			 "rate_mbps", (int)is->vf.rate_mbps, "rx_packets", (json_int_t)books.tx_packets, "tx_packets",
+			 (json_int_t)books.rx_packets);
 }
 
 static bool
