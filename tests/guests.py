@@ -18,8 +18,8 @@ PATIENCE_S = 60  # of a TCP transfer
 class GuestHost(Host):
     """A daemon with an internal switch, guests on vhost ports, and VMs that are namespaces."""
 
-    def __init__(self, lab, name='host'):
-        super().__init__(lab, name, wire=False)
+    def __init__(self, lab, name='host', wire=False):
+        super().__init__(lab, name, wire=wire)
         self.guests = {}
         self.numbers = {}
 
@@ -36,8 +36,21 @@ class GuestHost(Host):
         own_role = {} if role == 'server' else {'role': role}
         return {'name': name, 'nic': 'vhost', 'mac': mac(number), 'queues': queues, **own_role, **port}
 
+    def vf(self, name, number, kernel, cpus=1, device=None, **port):
+        """The same with a virtual function of the adapter that wired() has."""
+        path = self.lab.folder / self.name / f'{name}.sock'
+        self.guests[name] = guest.Guest(self.lab, f'{self.name}{name}', kernel, [guest.Vf(path, **(device or {}))], cpus)
+        self.numbers[name] = number
+        self.lab.guests.append(self.guests[name])
+        return {'name': name, 'nic': 'vf', 'adapter': 'wire', 'mac': mac(number), 'socket': f'{name}.sock', **port}
+
     def switch(self, *ports):
         return self.config([{'name': 'ext', 'kind': 'internal', 'ports': list(ports)}], adapters=[])
+
+    def wired(self, *ports, uplink='null', vfs=4):
+        """An adapter with virtual functions, and an external switch behind it."""
+        return self.config([{'name': 'ext', 'kind': 'external', 'uplink': 'wire', 'ports': list(ports)}],
+                           adapters=[{'name': 'wire', 'uplink': uplink, 'mode': 'vmq', 'vfs': vfs}])
 
     def boot(self):
         guest.start(*self.guests.values())
