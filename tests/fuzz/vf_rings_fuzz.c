@@ -49,6 +49,13 @@ queue_set_source(struct queue *q, enum queue_source which, struct source *s)
 	return 0;
 }
 
+/* No rate is set. */
+uint64_t
+rte_get_tsc_hz(void)
+{
+	return SLOW_HZ;
+}
+
 bool
 queue_kick(struct queue *q)
 {
