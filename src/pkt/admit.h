@@ -4,6 +4,7 @@
  * admit.h - letting packets pass with their IP headers unread. Workers only.
  */
 #include "pkt/pkt.h"
+#include "pkt/wire.h"
 
 /*
  * As pkt_parse, but a frame without tag that asks for nothing is let pass with its IP headers unread, and what pkt says of them
@@ -24,5 +25,15 @@ pkt_admit(struct pkt *pkt, enum drop_reason *why)
 	pkt->gso = PKT_GSO_NONE;
 	pkt->gso_ecn = false;
 	return 0;
+}
+
+/*
+ * Whether a second tag follows the one that was taken out. When such a frame leaves without its own tag, who reads tags
+ * takes it for one of the inner VLAN: the sender would choose a VLAN that it is not in ("double tagging").
+ */
+static inline bool
+pkt_has_inner_tag(const struct pkt *pkt)
+{
+	return get_be16(pkt->hdr + ETH_ADDRS_LEN) == TYPE_VLAN;
 }
 #endif

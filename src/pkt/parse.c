@@ -200,6 +200,26 @@ pkt_parse(struct pkt *pkt, enum drop_reason *why)
 	return 0;
 }
 
+void
+pkt_unparse(struct pkt *pkt, int tag)
+{
+	unsigned over = pkt->hdr_len > PKT_HDR_MAX - VLAN_TAG_LEN ? pkt->hdr_len - (PKT_HDR_MAX - VLAN_TAG_LEN) : 0;
+
+	if (pkt->tagged)
+		pkt->claim.csum_start -= pkt->claim.csum ? VLAN_TAG_LEN : 0;
+	pkt->tagged = false;
+	if (tag < 0)
+		return;
+	pkt->claim.csum_start += pkt->claim.csum ? VLAN_TAG_LEN : 0;
+	pkt->hdr_len -= over;
+	pkt->skip -= over;
+	memmove(pkt->hdr + ETH_ADDRS_LEN + VLAN_TAG_LEN, pkt->hdr + ETH_ADDRS_LEN, pkt->hdr_len - ETH_ADDRS_LEN);
+	put_be16(pkt->hdr + ETH_ADDRS_LEN, TYPE_VLAN);
+	put_be16(pkt->hdr + ETH_HEADER_LEN, (uint16_t)tag);
+	pkt->hdr_len += VLAN_TAG_LEN;
+	pkt->len += VLAN_TAG_LEN;
+}
+
 int
 pkt_claim_finish(uint8_t *frame, uint32_t len, uint16_t start, uint16_t offset)
 {

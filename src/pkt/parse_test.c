@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "pkt/admit.h"
+#include "pkt/build.h"
 #include "pkt/pkt.h"
 #include "pkt/testframe.h"
 
@@ -488,6 +489,53 @@ what_asks_for_something_is_read_at_once(void **state)
 	}
 }
 
+/* A frame that came with any tag, and is to go on with any other, is one that its new sender could have sent. */
+static void
+what_was_parsed_is_parsed_again_with_another_tag(void **state)
+{
+	static const int tags[] = { -1, 10, 7 << 13 | 4094 };
+	static const uint32_t payloads[] = {
+		0, 54, 66, 70, 71, 72, 73, 74, 75, 1400
+	}; /* the copy ends in it, or it in the copy */
+	enum { TCP_AT = 34 };
+
+	for (size_t i = 0; i < 3 * 3 * LEN(payloads); i++) {
+		int from = tags[i % 3], to = tags[i / 3 % 3];
+		struct testframe f = { .tagged = from >= 0,
+				       .tci = (uint16_t)from,
+				       .version = 4,
+				       .proto = 6,
+				       .payload = payloads[i / 9],
+				       .partial = true };
+		struct testplace at = testframe_make(&f, frame);
+		enum drop_reason why;
+		struct iovec span[PKT_SEGS_MAX];
+		struct pkt pkt, before;
+		uint8_t room[4], out[2048];
+		size_t done = 0;
+
+		assert_int_equal(parse(&pkt, at.len, testframe_claim(&at, PKT_GSO_NONE, 0), &why), 0);
+		before = pkt;
+		pkt_unparse(&pkt, to);
+		assert_int_equal(pkt.len, before.len + (to >= 0 ? 4 : 0));
+		assert_true(pkt.hdr_len <= PKT_HDR_MAX);
+		assert_int_equal(pkt_parse(&pkt, &why), 0);
+		assert_int_equal(pkt.vid, to < 0 ? 0 : to & 0xfff);
+		assert_int_equal(pkt.pcp, to < 0 ? 0 : to >> 13);
+		assert_int_equal(pkt.tagged, to >= 0);
+		assert_int_equal(pkt.len, before.len);
+		assert_int_equal(pkt.csum, PKT_CSUM_PARTIAL);
+		assert_int_equal(pkt.l4_off, TCP_AT);
+		f.tagged = false;
+		at = testframe_make(&f, out); /* the same frame without a tag */
+		for (unsigned k = 0, n = pkt_spans(&pkt, -1, room, span, PKT_SEGS_MAX); k < n; k++) {
+			assert_memory_equal(span[k].iov_base, out + done, span[k].iov_len);
+			done += span[k].iov_len;
+		}
+		assert_int_equal(done, at.len);
+	}
+}
+
 int
 main(void)
 {
@@ -511,6 +559,7 @@ main(void)
 		cmocka_unit_test(a_claim_is_finished_at_any_place_of_the_frame),
 		cmocka_unit_test(a_finished_zero_is_sent_as_ones),
 		cmocka_unit_test(a_claim_outside_the_frame_is_not_finished),
+		cmocka_unit_test(what_was_parsed_is_parsed_again_with_another_tag),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

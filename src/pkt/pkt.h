@@ -126,6 +126,12 @@ pkt_view(struct pkt *pkt, const void *bytes, uint32_t len)
 int pkt_parse(struct pkt *pkt, enum drop_reason *why);
 
 /*
+ * Makes a parsed packet again what pkt_parse takes, as if it had come with TCI `tag` (-1: without a tag): for who parses it a second time.
+ * With hdr full to its last four bytes, a tag that is added puts as many out of the copy, back to where they lie in segs.
+ */
+void pkt_unparse(struct pkt *pkt, int tag);
+
+/*
  * Finishes a checksum request (claim.csum) at any place inside a frame that lies in one writable buffer of ours
  * (a TAP read buffer), when pkt_parse says so. start counts from the start of the frame as it lies in memory, a tag
  * counted; the field holds the sender's pseudo header sum. Returns 0, or -1 when start + offset + 2 lies outside.
