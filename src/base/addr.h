@@ -48,6 +48,14 @@ mac_is_group(const struct mac *m)
 	return m->byte[0] & 1;
 }
 
+/* 01-80-C2-00-00-00 to -0F, which no bridge forwards: IEEE 802.1Q-2022, 8.6.3, table 8-1. */
+static inline bool
+mac_is_link_local(const struct mac *m)
+{
+	return mac_is_group(m) && m->byte[0] == 0x01 && m->byte[1] == 0x80 && m->byte[2] == 0xc2 && m->byte[3] == 0 &&
+	       m->byte[4] == 0 && m->byte[5] < 0x10;
+}
+
 static inline bool
 mac_equal(const struct mac *a, const struct mac *b)
 {

@@ -226,8 +226,48 @@ adapter_free(struct adapter *a)
 	replan_drop_queues(a, 0);
 	rxplan_free(atomic_load(&a->frontend.plan));
 	rte_mempool_free(a->uplink.pool);
+	nicswitch_free(a->nicswitch);
 	vport_fini(&a->wire);
 	free(a);
+}
+
+static void
+lead_sources(struct queue *q, struct ingress *in)
+{
+	for (unsigned i = 0; i < QUEUE_SOURCES; i++) {
+		struct source *s = atomic_load(&q->source[i]);
+
+		if (s != NULL)
+			source_set_ingress(s, in);
+	}
+}
+
+/* All that the wire brings: by the default queues, and by VM queues. What members send is their own. */
+static void
+lead(void *arg, struct ingress *in)
+{
+	struct adapter *a = arg;
+
+	a->ingress = in;
+	for (unsigned i = 0; i < a->n_queues; i++)
+		lead_sources(a->queue[i], in);
+	for (unsigned i = 0; i < a->n_members; i++)
+		for (unsigned k = 0; k < a->members[i]->n_rings; k++)
+			source_set_ingress(&a->members[i]->ring[k]->source, in);
+}
+
+int
+adapter_host(struct adapter *a, const struct nicswitch_host *host, struct err *err)
+{
+	struct nicswitch_options options = { .name = a->name,
+					     .wire = &a->wire,
+					     .uplink = uplink_sink(&a->uplink),
+					     .host = *host,
+					     .lead = lead,
+					     .arg = a };
+
+	a->nicswitch = nicswitch_new(&options);
+	return a->nicswitch != NULL ? 0 : err_set(err, -ENOMEM, "no memory for the switch of adapter '%s'", a->name);
 }
 
 int

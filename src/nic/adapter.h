@@ -19,14 +19,14 @@
 #include "base/addr.h"
 #include "base/err.h"
 #include "nic/frontend.h"
+#include "nic/nicswitch.h"
 #include "plan/balance.h"
 #include "plan/rss.h"
 
 #define ADAPTER_MEMBERS_MAX 1024
 #define ADAPTER_VM_QUEUES_MAX 256
 #define ADAPTER_RX_QUEUES_MAX 256 /* of the default vport, in mode rss */
-#define ADAPTER_PAIRS_MAX \
-	16 /* queue pairs of a member: VmmqQueuePairs' default. More are served by the default queues only */
+#define ADAPTER_PAIRS_MAX 16      /* of a member: VmmqQueuePairs' default. More are served by the default queues only */
 
 /* Which offload has the adapter's queues: they are the same ones, so RSS and VMQ exclude each other. */
 enum adapter_mode { ADAPTER_MODE_NONE, ADAPTER_MODE_RSS, ADAPTER_MODE_VMQ };
@@ -83,24 +83,25 @@ struct adapter {
 	struct queue *queue[ADAPTER_RX_QUEUES_MAX]; /* of the default vport; [0] is the default queue */
 	struct rxring *ring[ADAPTER_RX_QUEUES_MAX];
 	unsigned n_queues;
-	struct hwrss hw;         /* the NIC's part */
-	struct ingress *ingress; /* where its frames enter */
+	struct hwrss hw;             /* the NIC's part */
+	struct ingress *ingress;     /* where its frames enter: the given one, or nicswitch's */
+	struct nicswitch *nicswitch; /* NULL: adapter_host was not called */
 	struct adapter_member *members[ADAPTER_MEMBERS_MAX];
 	unsigned n_members;
 	uint64_t arrivals;
-	bool stopped; /* no frames come in any more: adapter_stop */
-	bool leaving; /* its uplink went away and is not closed yet: adapter_tend */
-	bool told;    /* that it cannot be opened again, once */
-	bool no_link; /* as last told */
+	bool stopped;       /* no frames come in any more: adapter_stop */
+	bool leaving;       /* its uplink went away and is not closed yet: adapter_tend */
+	bool told, no_link; /* that it cannot be opened again, once; as last told */
 };
 
-/*
- * Makes an adapter and opens its uplink. ingress: where its frames enter. Returns NULL and err. lane_id: of its front end.
- */
+/* Makes an adapter and opens its uplink. ingress: where its frames enter. Returns NULL and err. lane_id: of its front end. */
 struct adapter *adapter_new(const char *name, enum uplink_type type, const char *arg, unsigned mtu,
 			    const struct adapter_settings *settings, unsigned lane_id, struct ingress *ingress,
 			    struct err *err);
 void adapter_free(struct adapter *a);
+
+/* Gives it a switch for VFs, once, before adapter_start; its members leave before adapter_stop. 0, or -ENOMEM with err. */
+int adapter_host(struct adapter *a, const struct nicswitch_host *host, struct err *err);
 
 /* Lets frames in, once the ingress port is on its switch (0, or -errno with err); and stops them, before it leaves. */
 int adapter_start(struct adapter *a, struct err *err);
@@ -142,8 +143,7 @@ int adapter_set(struct adapter *a, const struct adapter_settings *s, struct err 
  */
 int adapter_replan(struct adapter *a, bool fresh, struct err *err);
 
-/* The processor of the default queue under the present settings. */
-unsigned adapter_base(const struct adapter *a);
+unsigned adapter_base(const struct adapter *a); /* the processor of its default queue under the present settings */
 
 /* Notices an uplink that went away (closes it) or came back (opens it), and tells. Called about every half second. */
 void adapter_tend(struct adapter *a);

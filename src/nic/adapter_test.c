@@ -257,6 +257,50 @@ an_uplink_that_cannot_be_opened_is_told_in_a_sentence(void **state)
 	adapter_free(NULL);
 }
 
+static enum nicswitch_place
+locate(const struct ingress *in, const uint8_t *mac, uint16_t vid)
+{
+	return NICSWITCH_UNKNOWN;
+}
+
+static void
+expect_all_lead_to(const struct ingress *in)
+{
+	assert_ptr_equal(adapter->ingress, in);
+	for (unsigned i = 0; i < adapter->n_queues; i++)
+		assert_ptr_equal(atomic_load(&adapter->ring[i]->source.ingress), in);
+	for (unsigned i = 0; i < MEMBERS; i++)
+		for (unsigned k = 0; k < members[i].n_rings; k++)
+			assert_ptr_equal(atomic_load(&members[i].ring[k]->source.ingress), in);
+}
+
+static void
+a_virtual_function_leads_the_wire_to_the_nic_switch_while_it_is_there(void **state)
+{
+	struct sink *_Atomic sink = uplink_sink(&adapter->uplink);
+	const struct nicswitch_host host = { .ingress = &ingress, .sink = &sink, .locate = locate };
+	struct nicswitch_member vf = { .vport = &vports[0] };
+	struct nicswitch_rules rules = { .vlan = 10 };
+	struct err err = { 0 };
+
+	assert_int_equal(adapter_host(adapter, &host, &err), 0);
+	assert_null(nicswitch_vport(adapter->nicswitch));
+	expect_all_lead_to(&ingress);
+	assert_int_equal(nicswitch_join(adapter->nicswitch, &vf, &rules, &err), 0);
+	expect_all_lead_to(nicswitch_wire_ingress(adapter->nicswitch));
+	assert_ptr_not_equal(adapter->ingress, &ingress);
+	assert_ptr_not_equal(sink, uplink_sink(&adapter->uplink));
+	adapter->settings.mode = ADAPTER_MODE_RSS; /* queues that are made meanwhile lead there, too */
+	adapter->settings.queues = 4;
+	replan();
+	assert_int_equal(adapter->n_queues, 4);
+	expect_all_lead_to(nicswitch_wire_ingress(adapter->nicswitch));
+	nicswitch_leave(&vf);
+	expect_all_lead_to(&ingress);
+	assert_ptr_equal(sink, uplink_sink(&adapter->uplink));
+	assert_non_null(nicswitch_vport(adapter->nicswitch));
+}
+
 int
 main(void)
 {
@@ -269,6 +313,7 @@ main(void)
 		TEST(a_filter_changes_under_load_and_its_member_keeps_the_queue),
 		TEST(settings_that_do_not_fit_the_host_change_nothing),
 		TEST(an_uplink_that_cannot_be_opened_is_told_in_a_sentence),
+		TEST(a_virtual_function_leads_the_wire_to_the_nic_switch_while_it_is_there),
 	};
 
 	return cmocka_run_group_tests(tests, test_eal_start, NULL);

@@ -3,6 +3,7 @@
 /*
  * lane.h - what a data-path thread owns: its slot in every counter, its reader id, and the burst it works on.
  */
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/uio.h>
 
@@ -22,12 +23,16 @@ struct burst {
 };
 
 struct holds;
+struct nicswitch_table;
 
 struct lane {
 	unsigned id; /* slot in counters: processors first, then front ends */
 	int reader;  /* qsbr */
 	struct burst burst;
-	uint8_t *spare;      /* BURST_ROOM, for a sink that cannot work in the receiver's memory */
+	uint8_t *spare; /* BURST_ROOM, for a sink that cannot work in the receiver's memory */
+	/* The NIC switch's (nicswitch.h): the table that the present burst goes by, and whether it came out of there. */
+	const struct nicswitch_table *table;
+	bool from_nic;
 	struct holds *holds; /* interrupts that it holds back (hold.h); NULL: it never does */
 };
 

@@ -200,6 +200,12 @@ filter_frame(const struct rxmap *map, const uint8_t *frame, uint16_t vid)
 	return found->key == KEY_EMPTY ? &map->by_default : found;
 }
 
+unsigned
+rxmap_vport(const struct rxmap *map, const uint8_t *mac, uint16_t vid)
+{
+	return filter_frame(map, mac, vid)->vport;
+}
+
 /* len is READ_LEN at least. The tag is taken by arithmetic: tagged and untagged frames come mixed, no branch learns it. */
 static inline void
 classify(const struct rxmap *map, const uint8_t *frame, size_t len, struct rxmap_verdict *out)

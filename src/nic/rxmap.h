@@ -44,6 +44,9 @@ struct rxmap *rxmap_new(const struct rxmap_vport *vports, size_t n_vports, const
 			size_t n_filters, const struct toeplitz *toeplitz, unsigned hash_types);
 void rxmap_free(struct rxmap *map);
 
+/* The vport whose filter accepts destination MAC mac[0..6), which is no group address, in a VLAN; 0: none. Eight bytes are read. Lanes. */
+unsigned rxmap_vport(const struct rxmap *map, const uint8_t *mac, uint16_t vid);
+
 struct rxmap_verdict {
 	uint16_t vport; /* 0: default */
 	uint16_t slot;  /* queue slot, from the vport's indirection table */

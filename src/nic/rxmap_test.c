@@ -50,6 +50,8 @@ vport_of(const struct rxmap *map, struct mac dst, int tci)
 
 	memcpy(frame, dst.byte, MAC_LEN);
 	rxmap_classify(map, frame, at.len, &verdict);
+	if (!mac_is_group(&dst))
+		assert_int_equal(rxmap_vport(map, frame, tci < 0 ? 0 : tci & 0xfff), verdict.vport);
 	return verdict.vport;
 }
 

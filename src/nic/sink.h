@@ -6,6 +6,7 @@
  * Any worker may write to any sink. A sink that is shared memory takes one spinlock for reserve, copy, publish, once per
  * destination and burst; one whose write is a system call that is atomic per frame (TAP) needs none.
  */
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "nic/lane.h"
@@ -22,6 +23,8 @@ struct sink_ops {
 	 */
 	void (*put)(struct sink *s, struct lane *lane, struct pkt *const *pkts, const int *tags, unsigned n,
 		    uint8_t *verdict);
+	/* Whether it is to get its copy of a frame that is flooded; NULL: of all. */
+	bool (*wants)(struct sink *s, struct lane *lane, const struct pkt *pkt);
 };
 
 struct sink {

@@ -93,6 +93,7 @@ source_enter(struct source *s, struct lane *lane)
 {
 	struct ingress *in = atomic_load_explicit(&s->ingress, memory_order_acquire);
 
+	lane->table = NULL;
 	return in->input(lane, in, &lane->burst);
 }
 

@@ -8,7 +8,7 @@
 
 #include <rte_branch_prediction.h>
 
-#include "pkt/admit.h"
+#include "nic/deliver.h"
 #include "pkt/build.h"
 #include "pkt/wire.h"
 #include "vsw/learn.h"
@@ -24,22 +24,12 @@ allowed(const struct port_conf *conf, uint16_t vid)
 	return conf->allowed[vid / 64] >> (vid % 64) & 1;
 }
 
-/*
- * Whether a second tag follows the one that was taken out. When such a frame leaves without its own tag, who reads tags
- * takes it for one of the inner VLAN: the sender would choose a VLAN that it is not in ("double tagging").
- */
-static bool
-has_inner_tag(const struct pkt *pkt)
-{
-	return get_be16(pkt->hdr + ETH_ADDRS_LEN) == TYPE_VLAN;
-}
-
 /* Puts the frame into its VLAN: IEEE 802.1Q-2022, 6.9. False when the port may not speak there. */
 static bool
 vlan_ingress(const struct port_conf *conf, struct pkt *pkt)
 {
 	/* A priority tag is not kept, and Linux for one looks behind it for the VLAN. */
-	if (unlikely(pkt->tagged) && pkt->vid == 0 && has_inner_tag(pkt))
+	if (unlikely(pkt->tagged) && pkt->vid == 0 && pkt_has_inner_tag(pkt))
 		return false;
 	switch (conf->vlan) {
 	case PORT_UNTAGGED:
@@ -67,42 +57,11 @@ vlan_egress(const struct port_conf *conf, const struct pkt *pkt)
 	case PORT_ACCESS:
 		return pkt->vid == conf->vid ? PKT_TAG_NONE : NOT_MEMBER;
 	case PORT_TRUNK:
-		if (!allowed(conf, pkt->vid) || (pkt->vid == conf->vid && has_inner_tag(pkt)))
+		if (!allowed(conf, pkt->vid) || (pkt->vid == conf->vid && pkt_has_inner_tag(pkt)))
 			return NOT_MEMBER;
 		return pkt->vid == conf->vid || pkt->vid == 0 ? PKT_TAG_NONE : pkt->pcp << 13 | pkt->vid;
 	}
 	return NOT_MEMBER;
-}
-
-/* 01-80-C2-00-00-00 to -0F: IEEE 802.1Q-2022, 8.6.3, table 8-1. */
-static bool
-is_link_local(const uint8_t *mac)
-{
-	static const uint8_t reserved[5] = { 0x01, 0x80, 0xc2, 0x00, 0x00 };
-
-	return memcmp(mac, reserved, sizeof(reserved)) == 0 && mac[5] < 0x10;
-}
-
-/*
- * A checksum request that pkt_parse cannot express (a tunnel): finished in memory of our own, where the frame is copied to if
- * it is not there already, and parsed as a frame that asks for nothing. Returns 0, or -1 and *why.
- */
-static int
-finish_and_parse(struct burst *b, struct pkt *pkt, enum drop_reason *why)
-{
-	unsigned i = (unsigned)(pkt - b->pkt);
-	uint8_t *frame;
-	uint32_t len;
-
-	if (!pkt->writable && pkt_gather(pkt, burst_room(b, i), BURST_ROOM, &b->seg[i * BURST_SEGS]) == 0)
-		return -1;
-	frame = pkt->segs[0].iov_base;
-	len = (uint32_t)pkt->segs[0].iov_len;
-	if (pkt_claim_finish(frame, len, pkt->claim.csum_start, pkt->claim.csum_offset) < 0)
-		return -1;
-	pkt_view(pkt, frame, len);
-	memset(&pkt->claim, 0, sizeof(pkt->claim));
-	return pkt_parse(pkt, why) == 0 ? 0 : -1;
 }
 
 static int
@@ -165,7 +124,7 @@ classify(struct lane *lane, struct port *in, const struct port_conf *conf, struc
 		learn_tell(lane->id, key, sw->index, in->slot);
 
 	if (mac_is_group(dst))
-		return is_link_local(dst->byte) ? ended(in, lane->id, DROP_LINK_LOCAL) : TO_ALL;
+		return mac_is_link_local(dst) ? ended(in, lane->id, DROP_LINK_LOCAL) : TO_ALL;
 	slot = fdb_lookup(sw->fdb, fdb_key(dst->byte, pkt->vid));
 	if (slot == FDB_MISS)
 		return TO_ALL;
@@ -186,11 +145,9 @@ static inline int
 classify_next(struct lane *lane, struct port *in, const struct port_conf *conf, struct pkt *pkt, struct last *last)
 {
 	enum drop_reason why;
-	int parsed = pkt_admit(pkt, &why), slot;
+	int slot;
 
-	if (unlikely(parsed > 0))
-		parsed = finish_and_parse(&lane->burst, pkt, &why);
-	if (unlikely(parsed != 0))
+	if (unlikely(burst_admit(&lane->burst, pkt, &why) != 0))
 		return ended(in, lane->id, why);
 	if (last->slot >= 0 && !pkt->tagged && memcmp(pkt->hdr, last->addrs, ETH_ADDRS_LEN) == 0) {
 		pkt->vid = last->vid;
@@ -205,32 +162,10 @@ classify_next(struct lane *lane, struct port *in, const struct port_conf *conf, 
 	return slot;
 }
 
-/* Gives pkts to a port and books what became of them. Returns how many it took. */
-static unsigned
-deliver(struct lane *lane, struct port *out, struct pkt *const *pkts, const int *tags, unsigned n)
+static struct sink *
+port_sink(const struct port *out)
 {
-	struct vport_stats *books = &out->vport->stats[lane->id];
-	struct sink *sink = atomic_load_explicit(&out->sink, memory_order_acquire);
-	uint8_t verdict[PKT_BURST];
-	uint64_t bytes = 0;
-	unsigned taken = 0;
-
-	if (likely(sink != NULL))
-		sink->ops->put(sink, lane, pkts, tags, n, verdict);
-	else
-		memset(verdict, DROP_PORT_DOWN, n);
-	for (unsigned i = 0; i < n; i++) {
-		if (likely(verdict[i] == SINK_TAKEN)) {
-			taken++;
-			bytes += pkt_out_len(pkts[i], tags[i]);
-		} else {
-			drop_tx(out->vport, lane->id, verdict[i]);
-		}
-	}
-	count_add(&books->tx_offered, n);
-	count_add(&books->tx_packets, taken);
-	count_add(&books->tx_bytes, bytes);
-	return taken;
+	return atomic_load_explicit((struct sink * _Atomic *)(uintptr_t)&out->sink, memory_order_acquire);
 }
 
 /* To every other port in the frame's VLAN. Returns whether anybody took it. */
@@ -241,6 +176,7 @@ flood(struct lane *lane, const struct port_set *set, struct port *in, struct pkt
 
 	for (unsigned slot = 0; slot < set->n; slot++) {
 		struct port *out = set->port[slot];
+		struct sink *sink;
 		int tag;
 
 		if (out == NULL || out == in)
@@ -248,10 +184,13 @@ flood(struct lane *lane, const struct port_set *set, struct port *in, struct pkt
 		tag = vlan_egress(atomic_load_explicit(&out->conf, memory_order_acquire), pkt);
 		if (tag == NOT_MEMBER)
 			continue;
+		sink = port_sink(out);
+		if (sink != NULL && sink->ops->wants != NULL && !sink->ops->wants(sink, lane, pkt))
+			continue;
 		/* Before it arrives, or whoever reads the books meanwhile finds more out than in. */
 		if (receivers++ > 0)
 			count_add(&in->vport->stats[lane->id].copies, 1);
-		taken += deliver(lane, out, &pkt, &tag, 1);
+		taken += deliver(lane, out->vport, sink, &pkt, &tag, 1);
 	}
 	if (receivers == 0)
 		drop_rx(in->vport, lane->id, DROP_NO_RECEIVER);
@@ -284,7 +223,7 @@ deliver_group(struct lane *lane, const struct port_set *set, struct port *in, st
 		tags[n] = tag;
 		group[n++] = &b->pkt[i];
 	}
-	return dropped + n - (n > 0 ? deliver(lane, out, group, tags, n) : 0);
+	return dropped + n - (n > 0 ? deliver(lane, out->vport, port_sink(out), group, tags, n) : 0);
 }
 
 unsigned

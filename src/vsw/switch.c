@@ -257,6 +257,17 @@ port_first_source(const struct port *port, struct mac *out)
 	return first != 0;
 }
 
+enum nicswitch_place
+port_locate(const struct ingress *ingress, const uint8_t *mac, uint16_t vid)
+{
+	const struct port *uplink = (const struct port *)ingress;
+	int slot = fdb_lookup(uplink->sw->fdb, fdb_key(mac, vid));
+
+	if (slot == FDB_MISS)
+		return NICSWITCH_UNKNOWN;
+	return (unsigned)slot == uplink->slot ? NICSWITCH_WIRE : NICSWITCH_HOST;
+}
+
 void
 port_conf_uplink(struct port_conf *out)
 {

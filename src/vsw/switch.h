@@ -13,6 +13,7 @@
 #include "base/addr.h"
 #include "nic/ingress.h"
 #include "nic/lane.h"
+#include "nic/nicswitch.h"
 #include "nic/sink.h"
 #include "nic/vport.h"
 #include "vsw/fdb.h"
@@ -99,6 +100,9 @@ bool port_first_source(const struct port *port, struct mac *out);
 
 /* The port allows everything, untagged frames and all VLANs: what an uplink is. */
 void port_conf_uplink(struct port_conf *out);
+
+/* What this switch knows of an address, for the adapter behind its uplink port, `ingress`: as nicswitch_host's locate. Lanes. */
+enum nicswitch_place port_locate(const struct ingress *ingress, const uint8_t *mac, uint16_t vid);
 
 /*
  * Forwards a burst that entered by a port: parse, source check, VLAN, learn, forward, deliver; as struct ingress says. Returns how many of

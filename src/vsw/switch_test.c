@@ -310,6 +310,30 @@ ports_come_and_go_beside_a_lane_that_forwards(void **state)
 	lane_fini(&lane);
 }
 
+static void
+an_address_is_told_to_be_here_or_behind_the_uplink(void **state)
+{
+	struct mac own = test_mac(1), far = test_mac(2), none = test_mac(3);
+	struct port_conf conf = test_conf_access(&own, 10), all;
+	struct test_port up, vm;
+
+	test_port_open(&up, "up");
+	test_port_open(&vm, "vm");
+	up.port.is_uplink = true;
+	port_conf_uplink(&all);
+	assert_int_equal(port_attach(&up.port, sw, &all), 0);
+	assert_int_equal(port_attach(&vm.port, sw, &conf), 0);
+	learn_lock();
+	assert_int_equal(fdb_add_static(sw->fdb, fdb_key(far.byte, 10), up.port.slot), 0);
+	learn_unlock();
+	assert_int_equal(port_locate(&up.port.ingress, own.byte, 10), NICSWITCH_HOST);
+	assert_int_equal(port_locate(&up.port.ingress, own.byte, 20), NICSWITCH_UNKNOWN);
+	assert_int_equal(port_locate(&up.port.ingress, far.byte, 10), NICSWITCH_WIRE);
+	assert_int_equal(port_locate(&up.port.ingress, none.byte, 10), NICSWITCH_UNKNOWN);
+	test_port_close(&vm);
+	test_port_close(&up);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_switch, close_switch)
 
 int
@@ -325,6 +349,7 @@ main(void)
 		TEST(switches_are_bounded_and_their_places_used_again),
 		TEST(an_uplink_allows_all_but_the_reserved_vid),
 		TEST(ports_come_and_go_beside_a_lane_that_forwards),
+		TEST(an_address_is_told_to_be_here_or_behind_the_uplink),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);
