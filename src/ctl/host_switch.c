@@ -167,11 +167,17 @@ adapter_open(struct host *host, struct host_switch *hs, const struct config_adap
 		return err_set(err, ret, "switch '%s': no room for its uplink", hs->is.name);
 	}
 	atomic_store_explicit(&hs->uplink.sink, uplink_sink(&hs->adapter->uplink), memory_order_release);
-	ret = adapter_start(hs->adapter, err);
+	ret = adapter_host(hs->adapter,
+			   &(struct nicswitch_host){
+				   .ingress = &hs->uplink.ingress, .sink = &hs->uplink.sink, .locate = port_locate },
+			   err);
+	if (ret == 0)
+		ret = adapter_start(hs->adapter, err);
 	if (ret < 0)
 		adapter_close(hs);
 	return ret;
 }
+
 int
 host_switch_add(struct host *host, const struct config *config, const struct config_switch *is,
 		const struct host_options *options, struct err *err)

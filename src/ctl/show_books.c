@@ -34,15 +34,30 @@ struct book {
 
 /* ---- which vports there are ---- */
 
+/* What passed between VFs and the external switch of an adapter, if there were any. */
+static const struct vport *
+vfs_of(const struct adapter *a)
+{
+	return a->nicswitch != NULL ? nicswitch_vport(a->nicswitch) : NULL;
+}
+
 /* The i-th vport of the host: uplinks first, then ports. NULL behind the last. */
 static const struct vport *
 nth_vport(const struct host *host, unsigned i)
 {
+	const struct vport *vfs;
+
 	for (unsigned s = 0; s < host->n_switches; s++) {
 		if (host->switches[s]->adapter == NULL)
 			continue;
 		if (i == 0)
 			return &host->switches[s]->adapter->wire;
+		i--;
+		vfs = vfs_of(host->switches[s]->adapter);
+		if (vfs == NULL)
+			continue;
+		if (i == 0)
+			return vfs;
 		i--;
 	}
 	return i < host->n_ports ? &host->ports[i]->vport : NULL;
@@ -189,7 +204,7 @@ stats_of_port(const struct host *host, const struct vport *vp, struct rpc_text *
 static int
 stats_of_host(const struct host *host, struct rpc_text *out, struct err *err)
 {
-	struct reading *r = calloc(host->n_switches + host->n_ports + 2, sizeof(*r));
+	struct reading *r = calloc(2 * host->n_switches + host->n_ports + 2, sizeof(*r));
 	unsigned n = 1;
 
 	if (r == NULL)
