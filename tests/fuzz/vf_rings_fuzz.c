@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_cycles.h>
+
 #include "base/qsbr.h"
 #include "guest/interrupt.h"
 #include "nic/mute.h"
