@@ -47,6 +47,23 @@ def test_each_queue_stands_on_one_processor(converged):
     assert standing == queues
 
 
+def busy_with_vm2(daemon):
+    """{port: percent of its processor} when vm2's queue has some; its processor has as much, but for the rounding."""
+    queues = {q['port']: q for q in daemon.show('queue', 'list')}
+    processor = daemon.show('processor', 'list')[queues['vm2']['processor']]
+    busy = {port: q['busy_percent'] for port, q in queues.items()}
+    return busy if (busy['vm2'] or 0) >= 10 and abs(processor['busy_percent'] - busy['vm2']) <= 5 else None
+
+
+def test_a_queue_says_what_it_takes_of_its_processor(lab, converged):
+    pings = lab.spawn(converged.dc, ['ping', '-n', '-q', '-f', '-w', '15', '10.77.0.12'])
+    try:
+        busy = wait_for(lambda: busy_with_vm2(converged.daemon), 12)
+    finally:
+        pings.terminate()
+    assert busy and (busy['vm1'] or 0) < 10 and (busy['vm3'] or 0) < 10, converged.daemon.show('queue', 'list')
+
+
 def test_each_vm_has_a_queue_and_a_processor_of_its_own(converged):
     rows = [row for row in converged.daemon.show('vmq', 'list') if row['port'] in ('vm1', 'vm2', 'vm3')]
     assert {row['port']: row['mac'] for row in rows} == {'vm1': mac(1), 'vm2': mac(2), 'vm3': mac(3)}

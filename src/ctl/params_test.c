@@ -234,7 +234,8 @@ the_keys_that_scripts_rely_on_are_there_in_order(void **state)
 	} tables[] = {
 		{ "processor", "list",
 		  "id cpu numa emulated busy_percent waiting_percent idle_percent queues wakeups packets" },
-		{ "queue", "list", "id vport port index processor state packets bytes drops moved interrupts pinned" },
+		{ "queue", "list",
+		  "id vport port index processor state busy_percent packets bytes drops moved interrupts pinned" },
 		{ "vmq", "list", "queue port mac vlan processor dynamic" },
 		{ "rss", "show",
 		  "adapter enabled operational reason backing key hash_types base_processor max_processors "

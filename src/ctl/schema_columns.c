@@ -50,6 +50,8 @@ const struct schema_key processor_details[] = {
 		{ "processor", SCHEMA_INT, .help = "the one processor that serves it now" },               \
 		{ "state", SCHEMA_ENUM, .choices = idle_states,                                            \
 		  .help = "whether its processor polls it or sleeps on it" },                              \
+		{ "busy_percent", SCHEMA_INT, .unit = "%",                                                 \
+		  .help = "its part of its processor's time at work; null: it came there just now" },      \
 		{ "packets", SCHEMA_INT, .unit = "packets", .help = "frames taken from it" },              \
 		{ "bytes", SCHEMA_INT, .unit = "bytes", .help = "bytes of these frames" },                 \
 		{ "drops", SCHEMA_INT, .unit = "packets", .help = "frames that it lost, all reasons" },    \

@@ -172,6 +172,7 @@ static void
 put_queue(struct rpc_text *out, const struct host *host, const struct queue *q)
 {
 	unsigned p = queue_processor(q);
+	double busy = queue_busy(q);
 
 	put_count(out, "id", q->id);
 	put_text(out, "vport", q->vport->name);
@@ -182,6 +183,10 @@ put_queue(struct rpc_text *out, const struct host *host, const struct queue *q)
 	else
 		put_null(out, "processor");
 	put_text(out, "state", queue_state(q));
+	if (busy < 0)
+		put_null(out, "busy_percent");
+	else
+		put_int(out, "busy_percent", lround(busy));
 	put_count(out, "packets", count_get(&q->packets));
 	put_count(out, "bytes", count_get(&q->bytes));
 	put_count(out, "drops", count_get(&q->drops));
@@ -195,6 +200,7 @@ queue_list_all(void *ctx, const json_t *params, struct rpc_text *out, struct err
 {
 	const struct control *control = ctx;
 
+	processor_sample();
 	put_list(out, NULL);
 	for (unsigned i = 0; i < QUEUES_MAX; i++) {
 		const struct queue *q = atomic_load(&queue_table[i]);
@@ -217,6 +223,7 @@ queue_show(void *ctx, const json_t *params, struct rpc_text *out, struct err *er
 
 	if (q == NULL)
 		return -ENOENT;
+	processor_sample();
 	put_object(out, NULL);
 	put_queue(out, control->host, q);
 	put_json(out, "packets_per_interrupt", packets_per_time(count_get(&q->packets), interrupts(q)));

@@ -13,13 +13,14 @@
 #include "base/clock.h"
 #include "base/cpulist.h"
 #include "base/qsbr.h"
+#include "nic/queue.h"
 
 #define SAMPLES 4
 #define WINDOW_MIN_NS \
 	(150 * NSEC_PER_MS) /* shorter windows show the scheduler's time slices, not the load. Our choice */
 
 struct sample {
-	uint64_t at_ns, run_ns, wait_ns, empty_cycles, wakeups;
+	uint64_t at_ns, run_ns, wait_ns, empty_cycles, work_cycles, wakeups;
 };
 
 struct processor *processors[PROCESSORS_MAX];
@@ -121,20 +122,44 @@ read_schedstat(int tid, struct sample *s)
 	return true;
 }
 
+/* With the sample of its processor of the same time, if there is one; a queue that has moved has none that fits. */
+static void
+sample_queues(uint64_t since_ns)
+{
+	for (unsigned i = 0; i < QUEUES_MAX; i++) {
+		const struct queue *q = atomic_load(&queue_table[i]);
+		unsigned p = q != NULL ? queue_processor(q) : PROCESSOR_NONE;
+
+		if (p >= n_processors || samples[p][0].at_ns < since_ns)
+			continue;
+		queue_looks[i][1] = queue_looks[i][0];
+		queue_looks[i][0] = (struct queue_look){ .processor = p,
+							 .at_ns = samples[p][0].at_ns,
+							 .cycles = count_get(&q->cycles) };
+	}
+}
+
 void
 processor_sample(void)
 {
+	uint64_t begin_ns = clock_ns();
+	bool any = false;
+
 	for (unsigned i = 0; i < n_processors; i++) {
 		struct processor *p = processors[i];
 		struct sample s = { .at_ns = clock_ns(),
 				    .empty_cycles = count_get(&p->empty_cycles),
+				    .work_cycles = count_get(&p->work_cycles),
 				    .wakeups = count_get(&p->wakeups) };
 
 		if (s.at_ns - samples[i][0].at_ns < WINDOW_MIN_NS || p->tid == 0 || !read_schedstat(p->tid, &s))
 			continue;
 		memmove(&samples[i][1], &samples[i][0], (SAMPLES - 1) * sizeof(s));
 		samples[i][0] = s;
+		any = true;
 	}
+	if (any)
+		sample_queues(begin_ns);
 }
 
 static double
@@ -162,4 +187,22 @@ processor_load(const struct processor *p)
 	load.idle = 100 - load.busy - load.waiting;
 	load.wakeups_per_s = 1e9 * (double)(now->wakeups - then->wakeups) / window;
 	return load;
+}
+
+double
+queue_busy(const struct queue *q)
+{
+	const struct queue_look *now = &queue_looks[q->id][0], *then = &queue_looks[q->id][1];
+	unsigned p = queue_processor(q);
+	uint64_t worked, took;
+
+	if (p >= n_processors || samples[p][1].at_ns == 0 || now->processor != p || then->processor != p ||
+	    now->at_ns != samples[p][0].at_ns || then->at_ns != samples[p][1].at_ns)
+		return -1;
+	worked = samples[p][0].work_cycles - samples[p][1].work_cycles;
+	took = now->cycles - then->cycles;
+	if (took == 0)
+		return 0;
+	/* A burst under way is the queue's before it is its processor's. */
+	return processor_load(processors[p]).busy * (took < worked ? (double)took / (double)worked : 1);
 }

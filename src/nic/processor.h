@@ -87,7 +87,7 @@ void processor_take_events(struct processor *p);
  */
 void processor_sleep(struct processor *p, uint64_t max_ns);
 
-/* Takes a sample of every processor's CPU and waiting time; about every half second. Control. */
+/* Takes a sample of every processor's CPU and waiting time, and of what its queues took of it; about every half second. Control. */
 void processor_sample(void);
 
 /* From the last two samples that lie at least 150 ms apart. Control. */

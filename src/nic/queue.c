@@ -11,6 +11,7 @@
 #include "nic/mute.h"
 
 struct queue *_Atomic queue_table[QUEUES_MAX];
+struct queue_look queue_looks[QUEUES_MAX][2];
 
 struct queue *
 queue_new(struct vport *vport, unsigned index)
@@ -24,6 +25,7 @@ queue_new(struct vport *vport, unsigned index)
 		if (q == NULL)
 			return NULL;
 		memset((void *)q, 0, sizeof(*q));
+		memset(queue_looks[id], 0, sizeof(queue_looks[id])); /* of a former queue of that number */
 		q->id = id;
 		q->vport = vport;
 		q->index = index;

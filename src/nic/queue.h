@@ -64,6 +64,13 @@ _Static_assert(sizeof(struct queue) == 192, "three lines");
 /* By id, NULL where there is none: events carry ids, because a late one may name a queue that is gone. */
 extern struct queue *_Atomic queue_table[QUEUES_MAX];
 
+/* What a queue's bursts had taken when its processor's time was read; by id, [0] is the newest. processor_sample's. */
+struct queue_look {
+	unsigned processor;
+	uint64_t at_ns, cycles;
+};
+extern struct queue_look queue_looks[QUEUES_MAX][2];
+
 /* A queue that stands nowhere and has no sources. NULL when there are QUEUES_MAX or no memory. Control. */
 struct queue *queue_new(struct vport *vport, unsigned index);
 
@@ -108,6 +115,12 @@ void queue_cool(struct processor *p, unsigned id);
  * a kick is missing or on its way. Worker of p, online.
  */
 bool queue_look_at_all(struct processor *p);
+
+/*
+ * Percent of its processor, as processor_load has it, that q's bursts took between that processor's last two samples. -1: not known,
+ * because q stands nowhere, or did not stand there at both. Control.
+ */
+double queue_busy(const struct queue *q);
 
 static inline unsigned
 queue_processor(const struct queue *q)
