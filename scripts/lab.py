@@ -14,6 +14,7 @@ import struct
 import subprocess
 import time
 from pathlib import Path
+from statistics import mean
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = Path(os.environ.get('FAIRLEAD_BUILD', ROOT / 'build'))  # ./test --sanitize points elsewhere
@@ -314,17 +315,20 @@ class Rpc:
 
 class Iperf:
     """TCP streams from one namespace to several servers at once, as iperf3 measures them."""
+    WARM_S = 1  # not counted: until the streams have found their rate, a queue that they all begin on overflows
+    PORTS = range(20480, 26880, 64)  # of the streams of one start: consecutive ones have every pattern of low bits equally often
 
     def __init__(self, lab, client):
         self.lab = lab
         self.client = client
         self.serving = set()
+        self.started = 0
 
     def serve(self, namespace, address):
         """A server, once for each address, which must be there."""
         if address in self.serving:
             return
-        self.lab.spawn(namespace, ['iperf3', '--server', '--bind', address])
+        self.lab.spawn(namespace, ['iperf3', '--server', '--json', '--bind', address])
         end = time.monotonic() + 5
         while f'{address}:5201' not in self.lab.run(namespace, ['ss', '-Hltn']).stdout:
             if time.monotonic() > end:
@@ -333,12 +337,17 @@ class Iperf:
         self.serving.add(address)
 
     def start(self, address, streams, seconds):
+        """Ports are ours, so that flows spread over queues in the same way each time: by chance, 16 leave one of 4 empty in 4 of 100."""
+        port = self.PORTS[self.started % len(self.PORTS)]  # another each time: the last ones still wait to be free
+        self.started += 1
         # to a file: a report of many seconds is larger than a pipe, and nobody reads while the traffic runs
         with open(self.lab.folder / f'iperf-{address}.json', 'wb') as report:
-            return self.lab.spawn(self.client, ['iperf3', '--client', address, '--time', seconds, '--parallel', streams, '--json'],
+            return self.lab.spawn(self.client, ['iperf3', '--client', address, '--time', seconds, '--omit', self.WARM_S, '--cport', port,
+                                                '--parallel', streams, '--json', '--get-server-output'],
                                   stdout=report, stderr=subprocess.STDOUT)
 
-    def result(self, address):
+    def seconds_of(self, address):
+        """Bits that arrived in each second that counts."""
         text = (self.lab.folder / f'iperf-{address}.json').read_text()
         try:
             report = json.loads(text)
@@ -346,19 +355,25 @@ class Iperf:
             raise LabError(f'iperf3 to {address} gave no report: {text.strip()[-300:]}') from None
         if 'error' in report:
             raise LabError(f'iperf3 to {address}: {report["error"]}')
-        return report['end']['sum_received']['bits_per_second']
+        sums = [row['sum'] for row in report['server_output_json']['intervals']]
+        return [row['bytes'] * 8 / (row['end'] - row['start']) for row in sums if not row['omitted']]
 
-    def measure(self, streams, seconds, meanwhile=lambda: None, pause=0.25):
-        """Runs {address: number of streams} for that many whole seconds and calls meanwhile() every pause seconds.
+    def measure(self, streams, seconds, times, meanwhile=lambda number: None, pause=0.25):
+        """Runs {address: number of streams}, and measures that many times, one after the other, for that many whole seconds each.
 
-        Returns {address: bits a second that arrived}.
+        Calls meanwhile(number of the measurement, or None while the streams begin) every pause seconds. Returns for each measurement
+        {address: bits a second that arrived}.
         """
-        end = time.monotonic() + seconds + 15
-        running = [self.start(address, n, seconds) for address, n in streams.items()]
+        begin = time.monotonic()
+        end = begin + self.WARM_S + seconds * times + 15
+        running = [self.start(address, n, seconds * times) for address, n in streams.items()]
         while any(process.poll() is None for process in running):
-            if time.monotonic() > end:
-                raise LabError(f'iperf3 did not end within {seconds + 15} s')
+            now = time.monotonic()
+            if now > end:
+                raise LabError(f'iperf3 did not end within {end - begin:.0f} s')
             time.sleep(pause)
             if all(process.poll() is None for process in running):
-                meanwhile()
-        return {address: self.result(address) for address in streams}
+                number = int((now - begin - self.WARM_S) / seconds)
+                meanwhile(min(number, times - 1) if now - begin >= self.WARM_S else None)
+        arrived = {address: self.seconds_of(address) for address in streams}
+        return [{address: mean(each[n * seconds:(n + 1) * seconds] or [0]) for address, each in arrived.items()} for n in range(times)]

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / 'scripts'))
-from lab import BUILD, ROOT, Lab, LabError, call, namespaces, parse_ping, pids_in, ping_all, socket_in, stop, sweep  # noqa: E402,F401
+from lab import BUILD, ROOT, Iperf, Lab, LabError, call, namespaces, parse_ping, pids_in, ping_all, socket_in, stop, sweep  # noqa: E402,F401
 
 FOLDER = Path('/run/fairlead-tests')
 EXAMPLE = ROOT / 'examples/converged-host.yaml'

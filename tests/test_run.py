@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from lib import ROOT, call, namespaces, wait_for
+from lib import ROOT, Iperf, call, namespaces, wait_for
+from loads import tuple_hash
 
 NAMES = {'flhost', 'fldc', 'flvm1', 'flvm2', 'flvm3'}
 
@@ -46,6 +47,14 @@ def test_a_short_run_plays_the_acts_and_ends():
     assert ratio > 1.5, 'three processors in place of a full one: 3 on a quiet machine'
     assert rates['none'] > 0 and abs(ratio / (rates['vmq'] / rates['none']) - 1) < 0.1, 'the rates are rounded to 0.01'
     assert sum('emulated' in line for line in lines) >= 2 and bars(lines) == 2 * 8
+
+
+@pytest.mark.parametrize('target', ['10.77.0.11', '10.77.0.1'])
+def test_sixteen_streams_are_four_for_each_of_four_queues(target):
+    """Whatever the figures of an act say, it is not which ports the streams had by chance. Queue: hash modulo 4."""
+    for first in Iperf.PORTS:
+        queues = [tuple_hash(('10.77.0.100', port, target, 5201)) % 4 for port in range(first, first + 16)]
+        assert [queues.count(n) for n in range(4)] == [4, 4, 4, 4], first
 
 
 @pytest.mark.parametrize('act, says', [('dvmq', r'balanced: \d+ moves, the last \d+ ms after'), ('vrss', r'now: .*vm1\.3 on'),
