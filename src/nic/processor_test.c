@@ -92,6 +92,7 @@ static void
 of_a_queue_that_came_within_the_window_nothing_is_known(void **state)
 {
 	struct queue *q, *fresh;
+	unsigned number;
 
 	open_rig();
 	q = open_queue(0);
@@ -115,6 +116,11 @@ of_a_queue_that_came_within_the_window_nothing_is_known(void **state)
 	assert_part(q, 0.25);
 	assert_int_equal(queue_move(q, PROCESSOR_NONE), 0);
 	assert_true(queue_busy(q) < 0);
+	number = fresh->id;
+	queue_free(fresh);
+	fresh = open_queue(0);
+	assert_int_equal(fresh->id, number);
+	assert_true(queue_busy(fresh) < 0);
 	queue_free(q);
 	queue_free(fresh);
 	test_processors_close();
