@@ -285,6 +285,7 @@ host_port_change(struct host_port *hp, const struct config_port *is, struct err 
 	struct config_port was = hp->is;
 	struct mac mac = mac_change(hp, is), had = hp->mac;
 	struct port_conf conf;
+	struct err back;
 	int ret = 0;
 
 	if (hp->nic == NULL) { /* takes effect when it is there again */
@@ -302,7 +303,7 @@ host_port_change(struct host_port *hp, const struct config_port *is, struct err 
 	ret = port_set_conf(&hp->port, &conf);
 	if (ret < 0) {
 		if (nic_differs)
-			hp->medium->change(hp, &was, &had, NULL);
+			hp->medium->change(hp, &was, &had, &back);
 		hp->mac = had;
 		return err_set(err, ret,
 			       "port '%s' unchanged: another port of the switch has this MAC address on "

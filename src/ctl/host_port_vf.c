@@ -1,8 +1,9 @@
 /*
  * host_port_vf.c - a virtual function behind a port; see host_medium.h.
  *
- * Its frames go through the switch as any port's do. The guest's driver may take another address than the configured one (trust), and
- * takes a changed one at its next reset: the switch follows what is in force, as the function tells.
+ * Its frames go through the adapter's switch (nic/nicswitch.h); where a policy of the port needs the external one, through that. Of both
+ * it is a part all the time. The guest's driver may take another address than the configured one (trust), and takes a changed one at
+ * its next reset: both switches follow what is in force, as the function tells.
  */
 #include "ctl/host_port_vf.h"
 
@@ -23,8 +24,9 @@ struct vf_nic {
 	char socket[CONFIG_SOCKET_MAX]; /* in the run directory */
 	unsigned id;
 	struct vf_policy policy; /* that the function has */
-	struct mac refused;      /* an address that the guest cannot have, once told */
-	char state_text[192];    /* of vf_nic_state */
+	struct nicswitch_member member;
+	struct mac refused;   /* an address that the guest cannot have, once told */
+	char state_text[192]; /* of vf_nic_state */
 };
 
 /* ---- what the configuration means to the function ---- */
@@ -57,6 +59,13 @@ policy_of(const struct config_port *is, const struct host_switch *on, const stru
 	out->link = is->vf.link;
 	out->link_mbps = link_mbps(on);
 	out->mtu = is->mtu;
+}
+
+/* What leads its frames through the external switch, for people; NULL: nothing does. */
+static const char *
+why_switched(const struct config_port *is)
+{
+	return is->vf.on_policy == POLICY_BYPASS ? NULL : config_vf_policy(is);
 }
 
 /* A locally administered one (IEEE 802, 8.4), for the driver finds none of its own. */
@@ -111,14 +120,61 @@ follow_address(struct host_port *hp)
 	}
 }
 
+/*
+ * The rules of the adapter's switch. VLANs are those that the port may use on the external switch, whatever the driver asks for: no way
+ * lets pass what the other one refuses.
+ */
+static void
+rules_of(struct host_port *hp, const struct config_port *is, struct nicswitch_rules *out)
+{
+	struct vf_nic *nic = hp->nic;
+	struct vf_filters asked;
+
+	vf_filters(nic->vf, &asked);
+	memset(out, 0, sizeof(*out));
+	out->through = why_switched(is) != NULL ? &hp->port.ingress : NULL;
+	out->sink = vf_sink(nic->vf);
+	out->vlan = nic->policy.vlan;
+	out->spoof_check = is->spoof_check;
+	static_assert(sizeof(out->mac) == sizeof(asked.mac), "as many addresses");
+	memcpy(out->mac, asked.mac, sizeof(out->mac));
+	out->n_macs = asked.n_macs;
+	static_assert(sizeof(out->vlans) == sizeof(is->vlan.allowed), "a bit for each VID");
+	if (is->vlan.mode == VLAN_TRUNK)
+		for (unsigned i = 0; i < sizeof(out->vlans) / sizeof(out->vlans[0]); i++)
+			out->vlans[i] = is->vlan.allowed[i] & (asked.all_vlans ? UINT64_MAX : asked.vlans[i]);
+	out->vlans[0] |= is->vlan.mode != VLAN_TRUNK || is->vlan.native == 0;
+	out->broadcast = asked.broadcast;
+	out->all_multicast = asked.all_multicast;
+	out->promiscuous = asked.promiscuous;
+	out->multicast_type = asked.multicast_type;
+	static_assert(sizeof(out->multicast) == sizeof(asked.multicast), "a bit for each hash");
+	memcpy(out->multicast, asked.multicast, sizeof(out->multicast));
+}
+
+/* Tells the adapter's switch what the port and its driver want by now. Returns 0, or -errno and err with nothing changed. */
+static int
+follow_rules(struct host_port *hp, const struct config_port *is, struct err *err)
+{
+	struct vf_nic *nic = hp->nic;
+	struct nicswitch_rules rules;
+
+	rules_of(hp, is, &rules);
+	return nicswitch_change(&nic->member, &rules, err);
+}
+
 static void
 filters_changed(void *arg)
 {
 	struct host_port *hp = arg;
+	struct err err;
 
 	/* While it is being opened or closed there is nobody to tell. */
-	if (hp->nic != NULL && hp->port.sw != NULL)
-		follow_address(hp);
+	if (hp->nic == NULL || hp->port.sw == NULL)
+		return;
+	follow_address(hp);
+	if (follow_rules(hp, &hp->is, &err) < 0)
+		log_warn("filters of the guest do not hold port=%s reason=\"%s\"", hp->is.name, err.msg);
 }
 
 /* ---- open and close ---- */
@@ -132,12 +188,13 @@ open_function(struct host_port *hp, struct vf_nic *nic, struct err *err)
 				      .ipsec = hp->is.vf.ipsec_offload,
 				      .policy = nic->policy,
 				      .queues = hp->queues,
-				      .ingress = &hp->port.ingress,
+				      .ingress = &nic->member.ingress,
 				      .filters_changed = filters_changed,
 				      .arg = hp };
 	int server;
 	struct vf *vf;
 
+	/* Nothing enters there before it has joined: there is no client. */
 	static_assert(sizeof(options.rss_key) == CONFIG_RSS_KEY_LEN, "one length");
 	memcpy(options.rss_key, hp->on->adapter_is.rss.key, sizeof(options.rss_key));
 	server = keep_listen(nic->socket, hp->is.socket_mode, hp->is.socket_owner, err);
@@ -149,10 +206,25 @@ open_function(struct host_port *hp, struct vf_nic *nic, struct err *err)
 	return vf;
 }
 
+static void
+close_function(struct host_port *hp)
+{
+	struct vf_nic *nic = hp->nic;
+	struct err err;
+
+	hp->nic = NULL;
+	vf_close(nic->vf);
+	if (keep_unlisten(nic->socket, &err) < 0)
+		log_warn("socket stays until the daemon ends port=%s socket=%s reason=\"%s\"", hp->is.name, nic->socket,
+			 err.msg);
+	free(nic);
+}
+
 static int
 vf_nic_open(struct host *host, struct host_port *hp, const struct mac *mac, struct err *err)
 {
 	struct vf_nic *nic = calloc(1, sizeof(*nic));
+	struct nicswitch_rules rules;
 	struct mac own = *mac;
 	int ret = 0;
 
@@ -176,8 +248,15 @@ vf_nic_open(struct host *host, struct host_port *hp, const struct mac *mac, stru
 		goto free_nic;
 	}
 	hp->nic = nic;
+	rules_of(hp, &hp->is, &rules);
+	nic->member.vport = &hp->vport;
+	ret = nicswitch_join(hp->on->adapter->nicswitch, &nic->member, &rules, err);
+	if (ret < 0) {
+		close_function(hp);
+		return ret;
+	}
 	hp->mac = own;
-	atomic_store_explicit(&hp->port.sink, vf_sink(nic->vf), memory_order_release);
+	atomic_store_explicit(&hp->port.sink, &nic->member.gate, memory_order_release);
 	return 0;
 
 free_nic:
@@ -185,21 +264,18 @@ free_nic:
 	return ret;
 }
 
+/* The port's sink is gone already. What the function still sends enters the external switch, where its port is until after this. */
 static void
 vf_nic_close(struct host_port *hp)
 {
 	struct vf_nic *nic = hp->nic;
-	struct err err;
 
 	if (nic == NULL)
 		return;
-	hp->nic = NULL;
+	vf_set_ingress(nic->vf, &hp->port.ingress);
 	qsbr_synchronize();
-	vf_close(nic->vf);
-	if (keep_unlisten(nic->socket, &err) < 0)
-		log_warn("socket stays until the daemon ends port=%s socket=%s reason=\"%s\"", hp->is.name, nic->socket,
-			 err.msg);
-	free(nic);
+	nicswitch_leave(&nic->member);
+	close_function(hp);
 }
 
 static bool
@@ -252,7 +328,9 @@ vf_nic_is_same(const struct config_port *a, const struct config_port *b)
 {
 	return a->mtu == b->mtu && a->has_mac == b->has_mac && mac_equal(&a->mac, &b->mac) &&
 	       a->spoof_check == b->spoof_check && a->vf.trust == b->vf.trust && a->vf.link == b->vf.link &&
-	       a->vf.rate_mbps == b->vf.rate_mbps && a->vlan.mode == b->vlan.mode && a->vlan.id == b->vlan.id;
+	       a->vf.rate_mbps == b->vf.rate_mbps && a->vlan.mode == b->vlan.mode && a->vlan.id == b->vlan.id &&
+	       a->vlan.native == b->vlan.native && a->vf.on_policy == b->vf.on_policy &&
+	       memcmp(a->vlan.allowed, b->vlan.allowed, sizeof(a->vlan.allowed)) == 0;
 }
 
 /* The driver takes another address when it resets, which it is told to do at once: the one in force is the port's until then. */
@@ -267,7 +345,7 @@ vf_nic_change(struct host_port *hp, const struct config_port *to, const struct m
 	set_policy(nic, &policy);
 	vf_info(nic->vf, &info);
 	hp->mac = mac_is_zero(&info.mac) ? policy.mac : info.mac;
-	return 0;
+	return follow_rules(hp, to, err);
 }
 
 /* Over its queues a VF's frames are spread by the guest's own table. */
@@ -325,9 +403,7 @@ host_port_vf_path(const struct host_port *hp)
 const char *
 host_port_vf_why_switched(const struct host_port *hp)
 {
-	const char *policy = config_vf_policy(&hp->is);
-
-	return policy != NULL ? policy : "this version has no switch in the NIC";
+	return why_switched(&hp->is);
 }
 
 const struct host_medium host_medium_vf = {

@@ -204,7 +204,7 @@ a_function_waits_for_a_vmm_and_then_for_its_driver(void **state)
 	host_tend(&host);
 	state_is("vm1", "up");
 	key_is(asked("vf.show", "{'port': 'vm1'}"), "memory", "%d", 4 << 20);
-	key_is(asked("port.show", "{'port': 'vm1'}"), "path", "'vf-switched'");
+	key_is(asked("port.show", "{'port': 'vm1'}"), "path", "'vf'");
 	assert_memory_equal(g.vf.mac, own[0], 6);
 	guest_end(&g);
 	state_is("vm1", "no client");
@@ -226,6 +226,37 @@ frames_go_from_function_to_function_and_the_books_balance(void **state)
 	key_is(row_of(asked("vf.list", "{}"), "port", "vm1"), "tx_packets", "1");
 	key_is(row_of(asked("vf.list", "{}"), "port", "vm2"), "rx_packets", "1");
 	key_is(row_of(asked("vf.list", "{}"), "port", "vm2"), "id", "1");
+	key_is(asked("stats.show", "{}"), "balanced", "true");
+	guest_end(&a);
+	guest_end(&b);
+}
+
+/* Its device stays; frames arrive on either way. */
+static void
+a_policy_of_the_switch_leads_a_function_through_it_and_back(void **state)
+{
+	static const struct row {
+		const char *ports, *path;
+	} rows[] = {
+		{ VF("1", ", vlan: {mode: trunk, ids: [10]}") VF("2", ""), "'vf-switched'" },
+		{ VF("1", ", vlan: {mode: trunk, ids: [10]}, on_policy: bypass") VF("2", ""), "'vf'" },
+		{ VF("1", ", vlan: {mode: trunk, ids: [10]}, on_policy: switch") VF("2", ""), "'vf-switched'" },
+		{ VF("1", "") VF("2", ""), "'vf'" },
+	};
+	struct guest a, b;
+
+	run_with(rows[3].ports);
+	guest_boot(&a, "vm1.vf.sock");
+	guest_boot(&b, "vm2.vf.sock");
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		run_with(rows[i].ports);
+		key_is(asked("port.show", "{'port': 'vm1'}"), "path", rows[i].path);
+		state_is("vm1", "up");
+		guest_send(&a, own[1], own[0], (uint8_t)(0x60 + i));
+		assert_true(guest_hears(&b, (uint8_t)(0x60 + i), PATIENCE_NS));
+		guest_send(&b, own[0], own[1], (uint8_t)(0x70 + i));
+		assert_true(guest_hears(&a, (uint8_t)(0x70 + i), PATIENCE_NS));
+	}
 	key_is(asked("stats.show", "{}"), "balanced", "true");
 	guest_end(&a);
 	guest_end(&b);
@@ -407,6 +438,7 @@ tests(void)
 	const struct CMUnitTest list[] = {
 		RIG_TEST(a_function_waits_for_a_vmm_and_then_for_its_driver),
 		RIG_TEST(frames_go_from_function_to_function_and_the_books_balance),
+		RIG_TEST(a_policy_of_the_switch_leads_a_function_through_it_and_back),
 		RIG_TEST(another_source_is_dropped_until_spoof_check_is_off),
 		RIG_TEST(what_a_guest_may_send_is_capped_at_run_time),
 		RIG_TEST(a_function_without_trust_keeps_its_address),
