@@ -44,8 +44,8 @@ lay_out(struct muser *m, unsigned i, struct muser_end *end)
 			(struct muser_desc){ .length = m->room, .offset = (uint32_t)(first + slot * m->room) };
 }
 
-static void
-nothing(struct muser *m)
+void
+muser_init(struct muser *m)
 {
 	*m = (struct muser){ .sock = -1, .fd = -1, .tx.event_fd = -1, .idle = m->idle };
 	for (unsigned i = 0; i < MUSER_RX_MAX; i++)
@@ -70,7 +70,7 @@ muser_prepare(struct muser *m, const struct muser_shape *shape)
 {
 	int err;
 
-	nothing(m); /* but who is called while we wait */
+	muser_init(m); /* but who is called while we wait */
 	m->size = 1u << shape->log2_size;
 	m->room = shape->room;
 	m->n_rx = shape->n_rx;
@@ -244,7 +244,7 @@ muser_close(struct muser *m)
 			close(fds[i]);
 	if (m->base != NULL)
 		munmap(m->base, m->len);
-	nothing(m);
+	muser_init(m);
 }
 
 /* ---- frames ---- */

@@ -45,6 +45,9 @@ struct muser {
  */
 int muser_open(struct muser *m, const char *path, const struct muser_shape *shape);
 
+/* Nothing is open: what muser_close may be called with, as well as with what muser_prepare left. Keeps idle. */
+void muser_init(struct muser *m);
+
 /* The steps of it that tests take alone: memory and rings, without a connection; then the rest, and away again. Close undoes all. */
 int muser_prepare(struct muser *m, const struct muser_shape *shape);
 int muser_connect(struct muser *m, const char *path);

@@ -250,7 +250,7 @@ a_policy_of_the_switch_leads_a_function_through_it_and_back(void **state)
 	guest_boot(&b, "vm2.vf.sock");
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		run_with(rows[i].ports);
-		key_is(asked("port.show", "{'port': 'vm1'}"), "path", rows[i].path);
+		key_is(asked("port.show", "{'port': 'vm1'}"), "path", "%s", rows[i].path);
 		state_is("vm1", "up");
 		guest_send(&a, own[1], own[0], (uint8_t)(0x60 + i));
 		assert_true(guest_hears(&b, (uint8_t)(0x60 + i), PATIENCE_NS));

@@ -64,7 +64,7 @@ wire_open(struct wire *w)
 	struct err err = { 0 };
 
 	memset((void *)w, 0, sizeof(*w));
-	w->peer.sock = -1;
+	muser_init(&w->peer);
 	w->peer.idle = wire_poll;
 	snprintf(w->path, sizeof(w->path), "%s/%u", folder, number++);
 	assert_int_equal(vport_init(&w->vport, "wire"), 0);
