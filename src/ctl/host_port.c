@@ -20,8 +20,8 @@ static const struct host_medium *const media[] = {
 };
 
 /* mac: the NIC's own, configured or not; zero: not known. Until then the first source is noted, whether it is checked later or not. */
-static void
-rights(const struct config_port *is, const struct mac *mac, struct port_conf *out)
+void
+host_port_rights(const struct config_port *is, const struct mac *mac, struct port_conf *out)
 {
 	static const enum port_vlan_mode mode[] = {
 		[VLAN_UNTAGGED] = PORT_UNTAGGED,
@@ -124,7 +124,7 @@ attach(struct host_port *hp, struct err *err)
 	struct port_conf conf;
 	int ret;
 
-	rights(&hp->is, &hp->mac, &conf);
+	host_port_rights(&hp->is, &hp->mac, &conf);
 	ret = port_attach(&hp->port, hp->on->sw, &conf);
 	if (ret == -EEXIST)
 		err_set(err, ret, "port '%s': another port of switch '%s' has its MAC address on this VLAN",
@@ -299,7 +299,7 @@ host_port_change(struct host_port *hp, const struct config_port *is, struct err 
 		err_prefix(err, "port '%s' unchanged", hp->is.name);
 		return ret;
 	}
-	rights(is, &hp->mac, &conf);
+	host_port_rights(is, &hp->mac, &conf);
 	ret = port_set_conf(&hp->port, &conf);
 	if (ret < 0) {
 		if (nic_differs)
@@ -325,7 +325,7 @@ host_port_set_mac(struct host_port *hp, const struct mac *mac, struct err *err)
 	int ret;
 
 	hp->mac = *mac;
-	rights(&hp->is, mac, &conf);
+	host_port_rights(&hp->is, mac, &conf);
 	ret = port_set_conf(&hp->port, &conf);
 	if (ret < 0) {
 		hp->mac = had;

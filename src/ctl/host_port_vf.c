@@ -121,6 +121,22 @@ follow_address(struct host_port *hp)
 }
 
 /*
+ * An address that the guest chose, as far as no other port has it: the adapter's switch delivers by what it is told here, and knows of no
+ * port but functions. Of what is another's a zero is left, which no frame has; the next one does not become its own by that.
+ */
+static struct mac
+granted(const struct host_port *hp, const struct config_port *is, const struct mac *asked)
+{
+	const struct vf_nic *nic = hp->nic;
+	struct port_conf conf;
+
+	host_port_rights(is, asked, &conf);
+	if (!mac_equal(asked, &nic->policy.mac) && switch_has_address(hp->on->sw, &hp->port, &conf))
+		return (struct mac){ 0 };
+	return *asked;
+}
+
+/*
  * The rules of the adapter's switch. VLANs are those that the port may use on the external switch, whatever the driver asks for: no way
  * lets pass what the other one refuses.
  */
@@ -137,8 +153,9 @@ rules_of(struct host_port *hp, const struct config_port *is, struct nicswitch_ru
 	out->vlan = nic->policy.vlan;
 	out->spoof_check = is->spoof_check;
 	static_assert(sizeof(out->mac) == sizeof(asked.mac), "as many addresses");
-	memcpy(out->mac, asked.mac, sizeof(out->mac));
 	out->n_macs = asked.n_macs;
+	for (unsigned i = 0; i < asked.n_macs; i++)
+		out->mac[i] = granted(hp, is, &asked.mac[i]);
 	static_assert(sizeof(out->vlans) == sizeof(is->vlan.allowed), "a bit for each VID");
 	if (is->vlan.mode == VLAN_TRUNK)
 		for (unsigned i = 0; i < sizeof(out->vlans) / sizeof(out->vlans[0]); i++)
@@ -161,6 +178,20 @@ follow_rules(struct host_port *hp, const struct config_port *is, struct err *err
 
 	rules_of(hp, is, &rules);
 	return nicswitch_change(&nic->member, &rules, err);
+}
+
+/* Of the addresses that it added some may have become another port's, or nobody's again, which no port is told of. */
+static void
+look_at_addresses(struct host_port *hp)
+{
+	struct vf_nic *nic = hp->nic;
+	struct nicswitch_rules rules;
+	struct err err;
+
+	rules_of(hp, &hp->is, &rules);
+	if (memcmp(rules.mac, nic->member.rules.mac, sizeof(rules.mac)) != 0 &&
+	    nicswitch_change(&nic->member, &rules, &err) < 0)
+		log_warn("addresses of the guest do not hold port=%s reason=\"%s\"", hp->is.name, err.msg);
 }
 
 static void
@@ -306,6 +337,7 @@ vf_nic_tend(struct host_port *hp)
 	set_policy(nic, &policy);
 	vf_tend(nic->vf);
 	follow_address(hp);
+	look_at_addresses(hp);
 	return true;
 }
 

@@ -331,6 +331,73 @@ a_function_without_trust_keeps_its_address(void **state)
 	guest_end(&b);
 }
 
+/* SET_MACVLAN: one more address beside its own, as the first of them. */
+static void
+ask_for_more(struct guest *g, const uint8_t *mac)
+{
+	uint32_t words[3] = { IX_MSG_SET_MACVLAN | 1 << 16 };
+
+	memcpy(&words[1], mac, 6);
+	ixvf_message(&g->vf, words, 3, 3);
+}
+
+static void
+a_trusted_guest_gets_no_frame_for_another_port(void **state)
+{
+	static const uint8_t third[6] = { 0x02, 0xf1, 0, 0, 0, 3 }, vhost[6] = { 0x02, 0xf1, 0, 0, 0, 9 };
+	const uint8_t *const theirs[] = { own[1], vhost };
+	struct guest a, b, c;
+	uint8_t mark = 0x61;
+
+	run_with(VF("1", ", trust: true") VF("2", "")
+			 VF("3", "") "  - {name: vm9, nic: vhost, mac: \"02:f1:00:00:00:09\"}\n");
+	guest_boot(&a, "vm1.vf.sock");
+	guest_boot(&b, "vm2.vf.sock");
+	guest_boot(&c, "vm3.vf.sock");
+	host_tend(&host);
+	for (size_t i = 0; i < 2; i++) {
+		ixvf_set_mac(&a.vf, theirs[i]);
+		guest_send(&c, theirs[i], third, ++mark);
+		assert_false(guest_hears(&a, mark, QUIET_NS));
+		guest_send(&a, all, theirs[i], ++mark);
+		assert_false(guest_hears(&c, mark, QUIET_NS));
+		assert_int_equal(ixvf_set_mac(&a.vf, own[0]), 0);
+		ask_for_more(&a, theirs[i]);
+		guest_send(&c, theirs[i], third, ++mark);
+		assert_false(guest_hears(&a, mark, QUIET_NS));
+	}
+	guest_send(&c, own[1], third, ++mark);
+	assert_true(guest_hears(&b, mark, PATIENCE_NS));
+	guest_end(&a);
+	guest_end(&b);
+	guest_end(&c);
+}
+
+static void
+an_address_that_a_trusted_guest_added_goes_to_the_port_that_comes_with_it(void **state)
+{
+	static const uint8_t more[6] = { 0x02, 0xf1, 0, 0, 0, 9 };
+	struct guest a, b;
+
+	run_with(VF("1", ", trust: true") VF("2", ""));
+	guest_boot(&a, "vm1.vf.sock");
+	guest_boot(&b, "vm2.vf.sock");
+	host_tend(&host);
+	ask_for_more(&a, more);
+	guest_send(&b, more, own[1], 0x71);
+	assert_true(guest_hears(&a, 0x71, PATIENCE_NS));
+	run_with(VF("1", ", trust: true") VF("2", "") "  - {name: vm9, nic: vhost, mac: \"02:f1:00:00:00:09\"}\n");
+	host_tend(&host);
+	guest_send(&b, more, own[1], 0x72);
+	assert_false(guest_hears(&a, 0x72, QUIET_NS));
+	run_with(VF("1", ", trust: true") VF("2", ""));
+	host_tend(&host);
+	guest_send(&b, more, own[1], 0x73);
+	assert_true(guest_hears(&a, 0x73, PATIENCE_NS));
+	guest_end(&a);
+	guest_end(&b);
+}
+
 static void
 another_address_holds_when_the_driver_has_taken_it(void **state)
 {
@@ -442,6 +509,8 @@ tests(void)
 		RIG_TEST(another_source_is_dropped_until_spoof_check_is_off),
 		RIG_TEST(what_a_guest_may_send_is_capped_at_run_time),
 		RIG_TEST(a_function_without_trust_keeps_its_address),
+		RIG_TEST(a_trusted_guest_gets_no_frame_for_another_port),
+		RIG_TEST(an_address_that_a_trusted_guest_added_goes_to_the_port_that_comes_with_it),
 		RIG_TEST(another_address_holds_when_the_driver_has_taken_it),
 		RIG_TEST(functions_of_different_vlans_do_not_hear_each_other),
 		RIG_TEST(the_link_that_the_guest_sees_is_the_configured_one),

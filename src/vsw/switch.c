@@ -248,6 +248,45 @@ port_has_address(const struct port *port, uint64_t key)
 	return own_key(atomic_load(&((struct port *)(uintptr_t)port)->conf), &own) && own == key;
 }
 
+static bool
+speaks_in(const struct port_conf *conf, uint16_t vid)
+{
+	if (conf->vlan == PORT_TRUNK)
+		return conf->allowed[vid / 64] >> (vid % 64) & 1;
+	return vid == (conf->vlan == PORT_ACCESS ? conf->vid : 0);
+}
+
+static bool
+share_a_vlan(const struct port_conf *a, const struct port_conf *b)
+{
+	bool shared = false;
+
+	if (a->vlan != PORT_TRUNK)
+		return speaks_in(b, a->vlan == PORT_ACCESS ? a->vid : 0);
+	if (b->vlan != PORT_TRUNK)
+		return share_a_vlan(b, a);
+	for (unsigned i = 0; i < VID_COUNT / 64; i++)
+		shared |= (a->allowed[i] & b->allowed[i]) != 0;
+	return shared;
+}
+
+bool
+switch_has_address(const struct vswitch *sw, const struct port *but, const struct port_conf *conf)
+{
+	const struct port_set *set = atomic_load(&((struct vswitch *)(uintptr_t)sw)->ports);
+
+	for (unsigned i = 0; set != NULL && i < set->n; i++) {
+		const struct port_conf *theirs;
+
+		if (set->port[i] == NULL || set->port[i] == but)
+			continue;
+		theirs = atomic_load(&set->port[i]->conf);
+		if (mac_equal(&theirs->mac, &conf->mac) && share_a_vlan(theirs, conf))
+			return true;
+	}
+	return false;
+}
+
 bool
 port_first_source(const struct port *port, struct mac *out)
 {

@@ -95,6 +95,9 @@ void port_release_address(struct port *port);
 int port_claim_address(struct port *port);
 bool port_has_address(const struct port *port, uint64_t key);
 
+/* Whether another port of sw than `but` has conf's address for its own, in a VLAN that conf lets its port speak in. Control. */
+bool switch_has_address(const struct vswitch *sw, const struct port *but, const struct port_conf *conf);
+
 /* The address that first_source holds. Returns false when there is none. Control. */
 bool port_first_source(const struct port *port, struct mac *out);
 
