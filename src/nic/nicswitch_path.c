@@ -116,11 +116,18 @@ tag_inside(const struct nicswitch_rules *r, const struct pkt *pkt)
 	return r->vlan != 0 ? PKT_TAG_NONE : tag_outside(pkt);
 }
 
+/* A priority tag is not kept, and who gets the frame would look behind it for the VLAN: no way in may let such a frame pass. */
+static inline bool
+hides_a_tag(const struct pkt *pkt)
+{
+	return unlikely(pkt->tagged) && pkt->vid == 0 && pkt_has_inner_tag(pkt);
+}
+
 /* Puts a member's frame into its VLAN. False when it may not speak there. */
 static bool
 vlan_ingress(const struct nicswitch_rules *r, struct pkt *pkt)
 {
-	if (unlikely(pkt->tagged) && pkt->vid == 0 && pkt_has_inner_tag(pkt))
+	if (hides_a_tag(pkt))
 		return false;
 	if (r->vlan == 0)
 		return is_in_vlan(r, pkt->vid);
@@ -397,7 +404,7 @@ copy_from_wire(const struct pass *p, const struct pkt *pkt)
 	enum drop_reason why;
 	unsigned receivers = 1;
 
-	if (pkt_admit(&copy, &why) == 0 && !mac_is_link_local((const struct mac *)copy.hdr))
+	if (pkt_admit(&copy, &why) == 0 && !hides_a_tag(&copy) && !mac_is_link_local((const struct mac *)copy.hdr))
 		copy_to_members(p, p->ns->is.wire, FROM_OUTSIDE, &copy, &receivers);
 }
 
@@ -428,9 +435,12 @@ take_in(const struct pass *p, struct burst *b, unsigned i, int slot)
 
 	count_add(&wire->stats[p->lane->id].rx_packets, 1);
 	count_add(&wire->stats[p->lane->id].rx_bytes, b->pkt[i].len);
-	if (likely(burst_admit(&p->lane->burst, &b->pkt[i], &why) == 0))
+	if (unlikely(burst_admit(&p->lane->burst, &b->pkt[i], &why) != 0))
+		drop_rx(wire, p->lane->id, why);
+	else if (hides_a_tag(&b->pkt[i]))
+		drop_rx(wire, p->lane->id, DROP_VLAN_DENIED);
+	else
 		return slot;
-	drop_rx(wire, p->lane->id, why);
 	return TO_NOBODY;
 }
 

@@ -177,6 +177,24 @@ a_priority_tag_does_not_hide_a_second_one(void **state)
 	assert_int_equal(test_drops(&end[A].vport, DROP_VLAN_DENIED), 1);
 }
 
+/* As the external switch has it: behind the tag that is taken off who gets the frame would find another VLAN's. */
+static void
+a_priority_tag_of_the_wire_does_not_hide_a_second_one(void **state)
+{
+	const struct mac dst[] = { test_vf_mac(C), everybody };
+	struct mac src = { { 2, 9, 9, 9, 9, WIRE } };
+
+	for (unsigned i = 0; i < 2; i++) {
+		test_add_frame(&dst[i], &src, 0, i);
+		put_be16(lane.burst.pkt[0].hdr + 16, TYPE_VLAN);
+		put_be16(lane.burst.pkt[0].hdr + 18, 99);
+		assert_int_equal(test_send_burst(WIRE), i == 0);
+		assert_int_equal(end[C].n, 0);
+		assert_int_equal(end[HOST].n, i); /* which drops it itself */
+	}
+	assert_int_equal(test_drops(&end[WIRE].vport, DROP_VLAN_DENIED), 1);
+}
+
 static void
 a_frame_to_oneself_is_dropped(void **state)
 {
@@ -483,6 +501,7 @@ main(void)
 		TEST(a_tag_of_a_transparent_member_is_denied),
 		TEST(a_member_that_tags_speaks_in_its_own_vlans_only),
 		TEST(a_priority_tag_does_not_hide_a_second_one),
+		TEST(a_priority_tag_of_the_wire_does_not_hide_a_second_one),
 		TEST(a_frame_to_oneself_is_dropped),
 		TEST(a_broken_frame_is_counted_at_its_sender),
 		TEST(reserved_addresses_of_bridges_are_not_forwarded),
