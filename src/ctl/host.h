@@ -109,9 +109,6 @@ void host_port_remove(struct host *host, struct host_port *hp);
 /* Forwarding and filters follow the NIC, which is there, and whose address is now mac. */
 int host_port_set_mac(struct host_port *hp, const struct mac *mac, struct err *err);
 /* Whether the running port can become `is` without being replaced. */
-/* What the switch is to know of a port that is as `is` says, and has that address. */
-void host_port_rights(const struct config_port *is, const struct mac *mac, struct port_conf *out);
-
 bool host_port_can_change(const struct host_port *hp, const struct config_port *is);
 int host_port_change(struct host_port *hp, const struct config_port *is, struct err *err);
 /* Whether `is` gives the port another place in the switch's table: address or VLAN. */

@@ -45,4 +45,7 @@ struct host_medium {
 };
 
 extern const struct host_medium host_medium_tap, host_medium_vhost, host_medium_vf;
+
+/* What the switch is to know of a port that is as `is` says, and has that address. */
+void host_port_rights(const struct config_port *is, const struct mac *mac, struct port_conf *out);
 #endif

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/qsbr.h"
 #include "ctl/host_medium.h"
@@ -26,6 +27,8 @@ struct vf_nic {
 	struct vf_policy policy; /* that the function has */
 	struct nicswitch_member member;
 	struct mac refused;   /* an address that the guest cannot have, once told */
+	bool untold;          /* it has taken another, and the log has not got that yet */
+	uint64_t told_ns;     /* of its addresses */
 	char state_text[192]; /* of vf_nic_state */
 };
 
@@ -98,26 +101,51 @@ free_id(const struct host *host, const struct host_port *hp)
 
 /* ---- what the guest's driver does ---- */
 
+/* A guest may change its address as often as it likes: that is a line a second at most, and the last change is told. */
+static bool
+may_tell(struct vf_nic *nic)
+{
+	uint64_t now = clock_ns();
+
+	if (nic->told_ns != 0 && now - nic->told_ns < NSEC_PER_S)
+		return false;
+	nic->told_ns = now;
+	return true;
+}
+
+static void
+take_address(struct host_port *hp, const struct mac *mac)
+{
+	struct vf_nic *nic = hp->nic;
+	char text[MAC_TEXT_LEN];
+	struct err err;
+
+	if (host_port_set_mac(hp, mac, &err) == 0) {
+		nic->untold = true;
+		memset(&nic->refused, 0, sizeof(nic->refused));
+	} else if (!mac_equal(mac, &nic->refused) && may_tell(nic)) {
+		nic->refused = *mac;
+		mac_format(mac, text);
+		log_warn("address of the guest is another's port=%s mac=%s reason=\"%s\"", hp->is.name, text, err.msg);
+	}
+}
+
 /* The switch knows the port by the address that its driver uses. */
 static void
 follow_address(struct host_port *hp)
 {
 	struct vf_nic *nic = hp->nic;
-	struct vf_info info;
 	char text[MAC_TEXT_LEN];
-	struct err err;
+	struct vf_info info;
 
 	vf_info(nic->vf, &info);
-	if (mac_is_zero(&info.mac) || mac_equal(&info.mac, &hp->mac))
+	if (!mac_is_zero(&info.mac) && !mac_equal(&info.mac, &hp->mac))
+		take_address(hp, &info.mac);
+	if (!nic->untold || !may_tell(nic))
 		return;
-	mac_format(&info.mac, text);
-	if (host_port_set_mac(hp, &info.mac, &err) == 0) {
-		log_info("address of the guest changed port=%s mac=%s", hp->is.name, text);
-		memset(&nic->refused, 0, sizeof(nic->refused));
-	} else if (!mac_equal(&info.mac, &nic->refused)) {
-		nic->refused = info.mac;
-		log_warn("address of the guest is another's port=%s mac=%s reason=\"%s\"", hp->is.name, text, err.msg);
-	}
+	nic->untold = false;
+	mac_format(&hp->mac, text);
+	log_info("address of the guest changed port=%s mac=%s", hp->is.name, text);
 }
 
 /*

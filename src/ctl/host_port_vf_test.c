@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "bench/vfuser/ixvf.h"
 #include "guest/vhost.h"
 
@@ -398,6 +399,48 @@ an_address_that_a_trusted_guest_added_goes_to_the_port_that_comes_with_it(void *
 	guest_end(&b);
 }
 
+/* Lines of a file with that text. */
+static unsigned
+lines_with(FILE *f, const char *text)
+{
+	char line[512];
+	unsigned n = 0;
+
+	rewind(f);
+	while (fgets(line, sizeof(line), f) != NULL)
+		n += strstr(line, text) != NULL;
+	return n;
+}
+
+static void
+a_guest_that_changes_its_address_all_the_time_does_not_fill_the_log(void **state)
+{
+	uint8_t mine[6] = { 0x02, 0xaa, 0, 0, 0, 0 };
+	FILE *log = tmpfile();
+	int saved = dup(STDERR_FILENO);
+	uint64_t begin;
+	unsigned lines;
+	struct guest g;
+
+	run_with(VF("1", ", trust: true"));
+	guest_boot(&g, "vm1.vf.sock");
+	host_tend(&host);
+	assert_non_null(log);
+	log_set_level(LOG_LEVEL_INFO);
+	begin = clock_ns();
+	dup2(fileno(log), STDERR_FILENO);
+	for (mine[5] = 1; mine[5] <= 40; mine[5]++)
+		ixvf_set_mac(&g.vf, mine);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	log_set_level(LOG_LEVEL_ERROR);
+	lines = lines_with(log, "address of the guest changed");
+	fclose(log);
+	assert_in_range(lines, 1, 1 + (clock_ns() - begin) / NSEC_PER_S);
+	mac_becomes("vm1", "02:aa:00:00:00:28");
+	guest_end(&g);
+}
+
 static void
 another_address_holds_when_the_driver_has_taken_it(void **state)
 {
@@ -511,6 +554,7 @@ tests(void)
 		RIG_TEST(a_function_without_trust_keeps_its_address),
 		RIG_TEST(a_trusted_guest_gets_no_frame_for_another_port),
 		RIG_TEST(an_address_that_a_trusted_guest_added_goes_to_the_port_that_comes_with_it),
+		RIG_TEST(a_guest_that_changes_its_address_all_the_time_does_not_fill_the_log),
 		RIG_TEST(another_address_holds_when_the_driver_has_taken_it),
 		RIG_TEST(functions_of_different_vlans_do_not_hear_each_other),
 		RIG_TEST(the_link_that_the_guest_sees_is_the_configured_one),
