@@ -65,6 +65,43 @@ change(struct test_port *p, struct port_conf conf)
 }
 
 static void
+an_address_is_anothers_where_both_ports_may_speak(void **state)
+{
+	const struct port_conf owner[] = {
+		{ .mac = test_mac(1), .vlan = PORT_UNTAGGED },
+		{ .mac = test_mac(2), .vlan = PORT_ACCESS, .vid = 10 },
+		{ .mac = test_mac(3), .vlan = PORT_TRUNK, .allowed = { 1ull << 20 } },
+	};
+	static const struct {
+		struct port_conf asks;
+		bool has[3];
+	} rows[] = {
+		{ { .vlan = PORT_UNTAGGED }, { true, false, false } },
+		{ { .vlan = PORT_ACCESS, .vid = 10 }, { false, true, false } },
+		{ { .vlan = PORT_ACCESS, .vid = 20 }, { false, false, true } },
+		{ { .vlan = PORT_TRUNK, .allowed = { 1ull << 10 | 1 } }, { true, true, false } },
+		{ { .vlan = PORT_TRUNK, .allowed = { 1ull << 20 | 1ull << 30 } }, { false, false, true } },
+	};
+	struct test_port p[3];
+
+	for (unsigned i = 0; i < 3; i++) {
+		test_port_open(&p[i], "p");
+		assert_int_equal(attach(&p[i], owner[i]), 0);
+	}
+	for (unsigned k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
+		for (unsigned i = 0; i < 3; i++) {
+			struct port_conf asks = rows[k].asks;
+
+			asks.mac = owner[i].mac;
+			assert_int_equal(switch_has_address(sw, NULL, &asks), rows[k].has[i]);
+			assert_false(switch_has_address(sw, &p[i].port, &asks));
+		}
+	}
+	for (unsigned i = 0; i < 3; i++)
+		test_port_close(&p[i]);
+}
+
+static void
 a_ports_own_address_is_known_from_the_start(void **state)
 {
 	static const uint16_t allowed[] = { 10, 0 };
@@ -341,6 +378,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_ports_own_address_is_known_from_the_start),
+		TEST(an_address_is_anothers_where_both_ports_may_speak),
 		TEST(two_ports_with_one_address_in_one_vlan_are_refused),
 		TEST(a_change_moves_the_ports_own_address),
 		TEST(a_change_forgets_what_was_learned_there_and_told_before),
