@@ -157,7 +157,7 @@ static void
 a_unit_is_not_said_twice_and_one_is_one(void **state)
 {
 	expect("queue.show", "{}", "{\"id\":1,\"packets\":1,\"bytes\":60,\"drops\":1,\"moved\":1,\"interrupts\":2}",
-	       "id: 1\nvport: -\nport: -\nindex: -\nprocessor: -\nstate: -\nbusy_percent: -\npackets: 1\nbytes: 60\n"
+	       "id: 1\nvport: -\nport: -\nindex: -\nprocessor: -\nstate: -\nbusy: -\npackets: 1\nbytes: 60\n"
 	       "drops: 1 packet\nmoved: 1 time\ninterrupts: 2 times\npinned: -\npackets_per_interrupt: "
 	       "-\nguest_interrupts: -\n");
 }
