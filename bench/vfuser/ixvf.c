@@ -120,7 +120,7 @@ ixvf_attach(struct ixvf *v, const struct ixvf_options *o, struct vuser_mem *mem)
 
 	v->is = *o;
 	v->mem = mem;
-	v->bar.fd = v->vmm.sock = -1;
+	v->bar.fd = v->vmm.stream.sock = -1;
 	for (unsigned i = 0; i < IXVF_VECTORS; i++)
 		v->vector[i] = -1;
 	if (o->n_pairs < 1 || o->n_pairs > IXVF_PAIRS)
@@ -526,10 +526,10 @@ ixvf_wait(struct ixvf *v, unsigned vector, unsigned ms)
 	for (;;) {
 		struct pollfd p = { .fd = v->vector[vector], .events = POLLIN };
 		int64_t left = (int64_t)(end - now_ms());
-		int step = v->vmm.idle != NULL && left > 1 ? 1 : (int)left;
+		int step = v->vmm.stream.idle != NULL && left > 1 ? 1 : (int)left;
 
-		if (v->vmm.idle != NULL)
-			v->vmm.idle(v->vmm.idle_arg);
+		if (v->vmm.stream.idle != NULL)
+			v->vmm.stream.idle(v->vmm.stream.idle_arg);
 		if (poll(&p, 1, step > 0 ? step : 0) == 1 && read(v->vector[vector], &count, sizeof(count)) > 0)
 			return count;
 		if (left <= 0)

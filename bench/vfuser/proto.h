@@ -26,9 +26,8 @@ enum vfuser_command {
 #define VFUSER_ERROR 0x20u
 
 #define VFUSER_HEADER_LEN 16
-#define VFUSER_FDS_MAX 253 /* that one message can carry: SCM_MAX_FD */
-#define VFUSER_CONFIG 7    /* the region of the configuration space */
-#define VFUSER_MSIX 2      /* the interrupt index */
+#define VFUSER_CONFIG 7 /* the region of the configuration space */
+#define VFUSER_MSIX 2   /* the interrupt index */
 
 /* Of GET_REGION_INFO. */
 #define VFUSER_REGION_READS 1u

@@ -1,4 +1,4 @@
-/* vfuser.c - requests to a PCI function over vfio-user; see vfuser.h. Messages are in wire.c. */
+/* vfuser.c - requests to a PCI function over vfio-user; see vfuser.h. Messages are in message.c. */
 #include "bench/vfuser/vfuser.h"
 
 #include <errno.h>
@@ -25,16 +25,16 @@ vfuser_connect(struct vfuser *v, const char *path)
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 	int err;
 
-	if (v->timeout_ms == 0)
-		v->timeout_ms = TIMEOUT_MS;
-	v->sock = -1;
+	if (v->stream.timeout_ms == 0)
+		v->stream.timeout_ms = TIMEOUT_MS;
+	v->stream.sock = -1;
 	if (strlen(path) >= sizeof(at.sun_path))
 		return -ENAMETOOLONG;
 	strcpy(at.sun_path, path);
-	v->sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (v->sock < 0)
+	v->stream.sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (v->stream.sock < 0)
 		return -errno;
-	if (connect(v->sock, (struct sockaddr *)&at, sizeof(at)) == 0)
+	if (connect(v->stream.sock, (struct sockaddr *)&at, sizeof(at)) == 0)
 		return 0;
 	err = -errno;
 	vfuser_close(v);
@@ -44,9 +44,9 @@ vfuser_connect(struct vfuser *v, const char *path)
 void
 vfuser_close(struct vfuser *v)
 {
-	if (v->sock >= 0)
-		close(v->sock);
-	v->sock = -1;
+	if (v->stream.sock >= 0)
+		close(v->stream.sock);
+	v->stream.sock = -1;
 }
 
 int

@@ -12,17 +12,14 @@
 
 #include "bench/vfuser/proto.h"
 #include "bench/vuser/mem.h"
+#include "bench/vuser/stream.h"
 
 #define VFUSER_AREAS_MAX 16
 
 struct vfuser {
-	int sock;
-	unsigned timeout_ms; /* for each answer; 0: 5000, as QEMU has it */
-	uint16_t id;         /* of the last request */
-	uint32_t error;      /* errno of the last answer that was a refusal */
-	/* Called while an answer is waited for, again and again: where the server runs in the same thread. NULL: sleep. */
-	void (*idle)(void *arg);
-	void *idle_arg;
+	struct stream stream; /* timeout_ms 0: 5000, as QEMU has it */
+	uint16_t id;          /* of the last request */
+	uint32_t error;       /* errno of the last answer that was a refusal */
 };
 
 /* What the server says of a region. */
@@ -34,7 +31,7 @@ struct vfuser_region {
 	struct vfuser_area area[VFUSER_AREAS_MAX];
 };
 
-/* Connects to the socket; longer than sun_path takes is -ENAMETOOLONG. v is zeroed before, or has timeout_ms and idle set. */
+/* Connects to the socket; longer than sun_path takes is -ENAMETOOLONG. v is zeroed before, or has timeout_ms and idle of stream set. */
 int vfuser_connect(struct vfuser *v, const char *path);
 void vfuser_close(struct vfuser *v);
 

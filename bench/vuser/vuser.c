@@ -1,4 +1,4 @@
-/* vuser.c - set-up of a device over vhost-user; see vuser.h. Messages are in wire.c. */
+/* vuser.c - set-up of a device over vhost-user; see vuser.h. Messages are in message.c. */
 #include "bench/vuser/vuser.h"
 
 #include <linux/virtio_config.h>
@@ -52,9 +52,9 @@ vuser_connect(struct vuser *v, const struct vuser_options *o)
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 	int sock, got;
 
-	if (v->timeout_ms == 0)
-		v->timeout_ms = TIMEOUT_MS;
-	v->sock = -1;
+	if (v->stream.timeout_ms == 0)
+		v->stream.timeout_ms = TIMEOUT_MS;
+	v->stream.sock = -1;
 	v->features = v->protocol_features = 0;
 	if (strlen(o->path) >= sizeof(at.sun_path))
 		return -ENAMETOOLONG;
@@ -67,12 +67,12 @@ vuser_connect(struct vuser *v, const struct vuser_options *o)
 		if (got < 0)
 			close(sock);
 		else
-			v->sock = sock;
+			v->stream.sock = sock;
 		return got;
 	}
-	got = serve(sock, &at, v->timeout_ms);
+	got = serve(sock, &at, v->stream.timeout_ms);
 	close(sock);
-	v->sock = got < 0 ? -1 : got;
+	v->stream.sock = got < 0 ? -1 : got;
 	return got < 0 ? got : 0;
 }
 
@@ -301,9 +301,9 @@ vuser_open(struct vuser *v, const struct vuser_options *o, struct vuser_mem *mem
 void
 vuser_hang_up(struct vuser *v)
 {
-	if (v->sock >= 0)
-		close(v->sock);
-	v->sock = -1;
+	if (v->stream.sock >= 0)
+		close(v->stream.sock);
+	v->stream.sock = -1;
 }
 
 void

@@ -12,6 +12,7 @@
 
 #include "bench/vuser/proto.h"
 #include "bench/vuser/ring.h"
+#include "bench/vuser/stream.h"
 
 #define VUSER_PAIRS_MAX 64 /* our choice */
 
@@ -27,15 +28,11 @@ struct vuser_options {
 };
 
 struct vuser {
-	int sock;
-	unsigned timeout_ms; /* for each answer; 0: 5000 */
+	struct stream stream; /* timeout_ms 0: 5000 */
 	uint64_t offered, features;
 	uint64_t protocol_offered, protocol_features;
 	unsigned n_pairs, n_queues, pairs_max; /* pairs_max: as the back end says, 1 if it does not */
 	struct vuser_queue *queue;             /* 2i: receive, 2i + 1: transmit; n_queues of them are made */
-	/* Called while an answer is waited for, again and again: where the back end runs in the same thread. NULL: sleep. */
-	void (*idle)(void *arg);
-	void *idle_arg;
 };
 
 /* Whether bit is negotiated. */
@@ -51,7 +48,7 @@ vuser_has_protocol(const struct vuser *v, unsigned bit)
 	return (v->protocol_features >> bit & 1) != 0;
 }
 
-/* Fills v, zeroed before or with timeout_ms and idle set, up to a running device on mem. Closed after a failure. */
+/* Fills v, zeroed before or with timeout_ms and idle of stream set, up to a running device on mem. Closed after a failure. */
 int vuser_open(struct vuser *v, const struct vuser_options *o, struct vuser_mem *mem);
 
 /* Ends the connection and frees the queues; mem stays. */

@@ -160,7 +160,7 @@ begin(void **state)
 	back.protocol_features = BIT(VUSER_PROTOCOL_MQ) | BIT(VUSER_PROTOCOL_REPLY_ACK);
 	back.pairs = 4;
 	back.listener = listen_at(path);
-	v = (struct vuser){ .sock = -1, .timeout_ms = TIMEOUT_MS, .idle = serve };
+	v = (struct vuser){ .stream = { .sock = -1, .timeout_ms = TIMEOUT_MS, .idle = serve } };
 	return vuser_mem_open(&mem, 1 << 20, VUSER_GPA, false);
 }
 
@@ -359,7 +359,7 @@ what_goes_wrong_is_told_apart(void **state)
 		back.odd = rows[i].odd;
 		back.manner = rows[i].manner;
 		assert_int_equal(vuser_open(&v, &o, &mem), rows[i].err);
-		assert_int_equal(v.sock, -1);
+		assert_int_equal(v.stream.sock, -1);
 		end(NULL);
 		begin(NULL);
 	}

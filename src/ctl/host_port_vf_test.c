@@ -63,7 +63,7 @@ static struct ixvf_options
 guest_open(struct guest *g, const char *socket)
 {
 	memset(g, 0, sizeof(*g));
-	g->vf.vmm.idle = pump;
+	g->vf.vmm.stream.idle = pump;
 	snprintf(g->path, sizeof(g->path), "%s/%s", rig_folder, socket);
 	assert_int_equal(vuser_mem_open(&g->mem, 4 << 20, VUSER_GPA, false), 0);
 	return (struct ixvf_options){

@@ -39,8 +39,8 @@ static void
 guest_path(struct guest *g, const char *socket)
 {
 	memset(g, 0, sizeof(*g));
-	g->front.sock = -1;
-	g->front.idle = pump;
+	g->front.stream.sock = -1;
+	g->front.stream.idle = pump;
 	snprintf(g->path, sizeof(g->path), "%s/%s", rig_folder, socket);
 	assert_int_equal(vuser_mem_open(&g->mem, 4 << 20, VUSER_GPA, false), 0);
 }

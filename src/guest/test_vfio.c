@@ -196,8 +196,8 @@ device_open(struct device *d)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	memset(d, 0, sizeof(*d));
-	d->vmm.sock = d->mem.fd = -1;
-	d->vmm.idle = poll_loop;
+	d->vmm.stream.sock = d->mem.fd = -1;
+	d->vmm.stream.idle = poll_loop;
 	for (unsigned i = 0; i < VECTORS; i++)
 		d->vector[i] = -1;
 	d->bar = memfd_create("fl-vfio-bar", MFD_CLOEXEC);

@@ -74,8 +74,8 @@ guest_open(struct guest *g, unsigned n_pairs)
 
 	memset((void *)g, 0, sizeof(*g));
 	g->n_pairs = n_pairs;
-	g->front.sock = -1;
-	g->front.idle = poll_loop;
+	g->front.stream.sock = -1;
+	g->front.stream.idle = poll_loop;
 	g->mem.fd = -1;
 	g->options = (struct vuser_options){ .path = g->path,
 					     .n_pairs = n_pairs,

@@ -301,7 +301,7 @@ answers_that_are_not_read_end_the_connection(void **state)
 	m.access.region = VFUSER_CONFIG;
 	m.access.count = 4096;
 	while (d.ended == 0 && clock_ns() < end) {
-		if (send(d.vmm.sock, &m, 32, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		if (send(d.vmm.stream.sock, &m, 32, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 			usleep(1000);
 		session_loop_poll(loop);
 	}

@@ -235,7 +235,7 @@ the_next_front_end_finds_a_new_device(void **state)
 	assert_true(guest_until(&g, VHOST_NO_FRONT_END));
 	assert_string_equal(guest_info(&g).last_error, "request 8 has 7 bytes");
 	/* The same VM, once more, with its rings as they are: they go on at used->idx. */
-	close(g.front.sock);
+	close(g.front.stream.sock);
 	assert_int_equal(vuser_connect(&g.front, &g.options), 0);
 	assert_true(guest_until(&g, VHOST_WAITING));
 	assert_int_equal(guest_info(&g).features, 0);

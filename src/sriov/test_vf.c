@@ -75,10 +75,10 @@ void
 vm_prepare(struct vm *vm, enum vf_model model)
 {
 	memset((void *)vm, 0, sizeof(*vm));
-	vm->mem.fd = vm->driver.vmm.sock = vm->driver.bar.fd = -1;
+	vm->mem.fd = vm->driver.vmm.stream.sock = vm->driver.bar.fd = -1;
 	for (unsigned i = 0; i < IXVF_VECTORS; i++)
 		vm->driver.vector[i] = -1;
-	vm->driver.vmm.idle = poll_loop;
+	vm->driver.vmm.stream.idle = poll_loop;
 	vm->ingress.input = refuse;
 	vm->options = (struct vf_options){
 		.name = "vm1",

@@ -174,8 +174,8 @@ vfg_open(struct vfg *g, unsigned number, enum vf_model model, bool trapped)
 
 	memset((void *)g, 0, sizeof(*g));
 	g->ingress.input = over_the_wire;
-	g->mem.fd = g->ix.vmm.sock = g->ix.bar.fd = -1;
-	g->ix.vmm.idle = poll_loop;
+	g->mem.fd = g->ix.vmm.stream.sock = g->ix.bar.fd = -1;
+	g->ix.vmm.stream.idle = poll_loop;
 	g->policy = (struct vf_policy){
 		.mac = { { 2, 0xf1, 0, 0, 0, (uint8_t)number } }, .link = true, .link_mbps = 10000, .mtu = VF_MTU_MAX
 	};
