@@ -9,6 +9,7 @@
 #include <linux/memfd.h>
 #include <sys/eventfd.h>
 
+#include "base/test_held.h"
 #include "guest/test_mem.h"
 
 #define HUGE (2ull << 20)
@@ -30,16 +31,6 @@ __wrap_mmap64(void *address, size_t len, int prot, int flags, int fd, off_t offs
 		mapped.offset = offset;
 	}
 	return __real_mmap64(address, len, prot, flags | MAP_NORESERVE, fd, offset);
-}
-
-static unsigned
-open_fds(void)
-{
-	unsigned n = 0;
-
-	for (int fd = 0; fd < 256; fd++)
-		n += fcntl(fd, F_GETFD) >= 0;
-	return n;
 }
 
 /* ---- refusals ---- */
@@ -70,7 +61,7 @@ what_cannot_be_a_region_is_refused(void **state)
 	};
 	int fd = memory(4 * MIB);
 	struct guest_mem *mem = with(NULL, MIB, MIB, 0x7f0000000000, 0, fd);
-	unsigned fds = open_fds();
+	unsigned fds = test_open_fds();
 
 	for (size_t i = 0; i < LEN(rows); i++) {
 		struct guest_region_claim claim = { rows[i].gpa, rows[i].len, rows[i].user, rows[i].offset, false };
@@ -81,7 +72,7 @@ what_cannot_be_a_region_is_refused(void **state)
 		assert_int_equal(err.code, rows[i].code);
 		assert_true(err.msg[0] != '\0');
 	}
-	assert_int_equal(open_fds(), fds);
+	assert_int_equal(test_open_fds(), fds);
 	assert_int_equal(mappings(), 1);
 	guest_mem_free(mem);
 	close(fd);
@@ -205,7 +196,7 @@ other_kinds_of_files_are_refused(void **state)
 		{ folder, -EMEDIUMTYPE }, { sealed, -EPERM },
 		{ read_only, -EACCES },   { none, -EBADF },
 	};
-	unsigned fds = open_fds();
+	unsigned fds = test_open_fds();
 
 	for (size_t i = 0; i < LEN(rows); i++) {
 		struct guest_region_claim claim = { .len = PAGE };
@@ -219,7 +210,7 @@ other_kinds_of_files_are_refused(void **state)
 			close(fd);
 		}
 	}
-	assert_int_equal(open_fds(), fds);
+	assert_int_equal(test_open_fds(), fds);
 	assert_int_equal(mappings(), 0);
 }
 
@@ -297,7 +288,7 @@ generations_share_what_they_have_in_common(void **state)
 	struct guest_region_claim second = { 4 * MIB, MIB, 0x20000000, MIB, false }, nearly = second;
 	int fd = memory(4 * MIB), log = memory(PAGE);
 	struct guest_mem *one, *two, *logged, *quiet, *three;
-	unsigned fds = open_fds();
+	unsigned fds = test_open_fds();
 	struct err err = { 0 };
 
 	one = with(NULL, 0, MIB, 0x10000000, 0, fd);
@@ -335,7 +326,7 @@ generations_share_what_they_have_in_common(void **state)
 	assert_int_equal(mappings(), 2);
 	guest_mem_free(one);
 	assert_int_equal(mappings(), 0);
-	assert_int_equal(open_fds(), fds);
+	assert_int_equal(test_open_fds(), fds);
 	guest_mem_free(NULL);
 	close(fd);
 	close(log);

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/test_held.h"
 #include "guest/test_memif.h"
 
 static struct wire wire;
@@ -31,25 +32,6 @@ close_wire(void **state)
 	muser_close(&wire.peer);
 	wire_close(&wire);
 	return 0;
-}
-
-static unsigned
-open_fds(void)
-{
-	unsigned n = 0;
-
-	for (int fd = 0; fd < 1024; fd++)
-		n += fcntl(fd, F_GETFD) >= 0;
-	return n;
-}
-
-/* Within a second: a file may be closed by another thread. */
-static bool
-has_open_fds(unsigned n)
-{
-	for (unsigned i = 0; open_fds() != n && i < 1000; i++)
-		usleep(1000);
-	return open_fds() == n;
 }
 
 /* ---- conversations ---- */
@@ -291,7 +273,7 @@ who_says_something_wrong_is_told_and_sent_away(void **state)
 	unsigned fds;
 
 	prepare();
-	fds = open_fds();
+	fds = test_open_fds();
 	for (unsigned i = 0; i < LEN(rows); i++) {
 		struct muser_msg last;
 		int err = converse(&rows[i], &last);
@@ -303,8 +285,8 @@ who_says_something_wrong_is_told_and_sent_away(void **state)
 		assert_null(wire_source(&wire));
 		muser_hang_up(&wire.peer);
 		wire_poll();
-		if (!has_open_fds(fds))
-			fail_msg("row %u: %d descriptors more than before", i, (int)open_fds() - (int)fds);
+		if (!test_has_fds(fds, 1000))
+			fail_msg("row %u: %d descriptors more than before", i, (int)test_open_fds() - (int)fds);
 		/* The next one is welcome. */
 		assert_int_equal(converse(NULL, &last), 0);
 		assert_true(wire_has_link(&wire));

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/test_held.h"
 #include "guest/outbox.h"
 
 static struct outbox box;
@@ -36,16 +37,6 @@ close_box(void **state)
 	if (ends[1] >= 0)
 		close(ends[1]);
 	return 0;
-}
-
-static unsigned
-open_fds(void)
-{
-	unsigned n = 0;
-
-	for (int fd = 0; fd < 256; fd++)
-		n += fcntl(fd, F_GETFD) >= 0;
-	return n;
 }
 
 /* What came with the first bytes; *fd: -1 when none did. */
@@ -143,7 +134,7 @@ a_descriptor_waits_with_its_answer(void **state)
 	unsigned before;
 
 	assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
-	before = open_fds();
+	before = test_open_fds();
 	fill();
 	outbox_clear(&box); /* the socket is full, the box is empty */
 	assert_int_equal(outbox_send(&box, ends[0], answer, 64, pipes[0]), 0);
@@ -158,21 +149,21 @@ a_descriptor_waits_with_its_answer(void **state)
 	assert_int_equal(receive(got, sizeof(got), &fd), -1);
 	close(came);
 	close(pipes[1]);
-	assert_int_equal(open_fds(), before - 2);
+	assert_int_equal(test_open_fds(), before - 2);
 }
 
 static void
 what_is_forgotten_leaves_no_descriptor(void **state)
 {
-	unsigned before = open_fds();
+	unsigned before = test_open_fds();
 
 	fill();
 	outbox_clear(&box);
 	assert_int_equal(outbox_send(&box, ends[0], answer, 64, ends[1]), 0);
-	assert_int_equal(open_fds(), before + 1);
+	assert_int_equal(test_open_fds(), before + 1);
 	outbox_clear(&box);
 	assert_false(outbox_waits(&box));
-	assert_int_equal(open_fds(), before);
+	assert_int_equal(test_open_fds(), before);
 }
 
 static void

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 
+#include "base/test_held.h"
 #include "guest/test_session.h"
 
 /* ---- who comes ---- */
@@ -50,7 +51,7 @@ a_thousand_peers_come_and_go_in_a_second(void **state)
 	port_open(&other);
 	fd = peer_connect(&other);
 	round_trip(&other, fd);
-	fds = open_fds();
+	fds = test_open_fds();
 	start = clock_ns();
 	for (unsigned i = 0; i < 1000; i++) {
 		int peer = peer_connect(&p);
@@ -69,7 +70,7 @@ a_thousand_peers_come_and_go_in_a_second(void **state)
 		;
 	assert_true(p.begun > 0);
 	assert_int_equal(p.begun, p.ended);
-	assert_int_equal(open_fds(), fds);
+	assert_int_equal(test_open_fds(), fds);
 	round_trip(&other, fd);
 	close(fd);
 	port_close(&p);
@@ -334,12 +335,12 @@ nothing_is_left_of_a_session_that_cannot_be_opened(void **state)
 	struct port p = { .kept = -1 };
 	struct session_options o = { .kind = &port_kind, .owner = &p, .name = "vm1" };
 	struct err err = { 0 };
-	unsigned fds = open_fds();
+	unsigned fds = test_open_fds();
 
 	o.listen_fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC); /* nothing to wait for: EPERM */
 	assert_null(session_open(loop, &o, &err));
 	assert_int_equal(err.code, -EPERM);
-	assert_int_equal(open_fds(), fds);
+	assert_int_equal(test_open_fds(), fds);
 }
 
 int

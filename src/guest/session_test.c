@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "base/test_held.h"
 #include "guest/test_session.h"
 
 /* ---- framing ---- */
@@ -132,7 +133,7 @@ cve_2022_0669_2020_10726_and_2019_14818_descriptors_do_not_pile_up(void **state)
 	port_open(&p);
 	fd = peer_connect(&p);
 	round_trip(&p, fd);
-	fds = open_fds();
+	fds = test_open_fds();
 	for (unsigned i = 0; i < 10000; i++) {
 		unsigned n = counts[i % LEN(counts)];
 
@@ -141,13 +142,13 @@ cve_2022_0669_2020_10726_and_2019_14818_descriptors_do_not_pile_up(void **state)
 		assert_int_equal(p.n_fds, n < SESSION_FDS_MAX ? n : SESSION_FDS_MAX);
 		assert_int_equal(p.more_fds, n > SESSION_FDS_MAX);
 	}
-	assert_int_equal(open_fds(), fds);
+	assert_int_equal(test_open_fds(), fds);
 	/* Those of a message that is never whole go with the connection. */
 	send_with(fd, "half", 4, 253);
 	until(&p.ended, 1, 20);
 	close(fd);
 	assert_true(until(&p.ended, 1, 1000));
-	assert_int_equal(open_fds(), fds - 2);
+	assert_int_equal(test_open_fds(), fds - 2);
 	port_close(&p);
 }
 
@@ -189,7 +190,7 @@ descriptors_that_got_lost_are_noticed(void **state)
 	port_open(&p);
 	fd = peer_connect(&p);
 	round_trip(&p, fd);
-	fds = open_fds();
+	fds = test_open_fds();
 	getrlimit(RLIMIT_NOFILE, &was);
 	few = was;
 	few.rlim_cur = 64;
@@ -200,7 +201,7 @@ descriptors_that_got_lost_are_noticed(void **state)
 	assert_string_equal(p.why, "descriptors got lost on their way here");
 	assert_int_equal(p.messages, 1);
 	close(fd);
-	assert_int_equal(open_fds(), fds - 2);
+	assert_int_equal(test_open_fds(), fds - 2);
 	port_close(&p);
 }
 

@@ -151,16 +151,6 @@ until(const unsigned *counter, unsigned value, unsigned ms)
 }
 
 unsigned
-open_fds(void)
-{
-	unsigned n = 0;
-
-	for (int fd = 0; fd < 1024; fd++)
-		n += fcntl(fd, F_GETFD) >= 0;
-	return n;
-}
-
-unsigned
 round_trip(struct port *p, int fd)
 {
 	uint64_t start = clock_ns();

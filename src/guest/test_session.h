@@ -62,5 +62,4 @@ bool until(const unsigned *counter, unsigned value, unsigned ms);
 unsigned round_trip(struct port *p, int fd);
 
 bool is_closed(int fd);
-unsigned open_fds(void);
 #endif

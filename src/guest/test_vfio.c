@@ -279,35 +279,3 @@ device_memory(const struct device *d)
 {
 	return atomic_load(vfio_user_memory(d->v));
 }
-
-unsigned
-device_open_fds(void)
-{
-	unsigned n = 0;
-
-	for (int fd = 0; fd < 1024; fd++)
-		n += fcntl(fd, F_GETFD) >= 0;
-	return n;
-}
-
-bool
-device_has_only_fds(unsigned n)
-{
-	for (unsigned ms = 0; device_open_fds() > n && ms < 2000; ms++)
-		usleep(1000);
-	return device_open_fds() <= n;
-}
-
-unsigned
-device_mappings(void)
-{
-	FILE *f = fopen("/proc/self/maps", "re");
-	char line[512];
-	unsigned n = 0;
-
-	assert_non_null(f);
-	while (fgets(line, sizeof(line), f) != NULL)
-		n += strstr(line, "/memfd:") != NULL;
-	fclose(f);
-	return n;
-}

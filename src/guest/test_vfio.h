@@ -54,10 +54,4 @@ struct vfio_user_info device_info(const struct device *d);
 /* What lanes see. */
 const struct guest_mem *device_memory(const struct device *d);
 
-/* Descriptors of this process that are open; whether they are no more than n within two seconds: a thread closes what takes time. */
-unsigned device_open_fds(void);
-bool device_has_only_fds(unsigned n);
-
-/* Mappings of files in memory in this process. */
-unsigned device_mappings(void);
 #endif

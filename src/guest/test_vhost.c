@@ -350,35 +350,3 @@ guest_until(struct guest *g, enum vhost_state state)
 	}
 	return guest_info(g).state == state;
 }
-
-unsigned
-guest_open_fds(void)
-{
-	unsigned n = 0;
-
-	for (int fd = 0; fd < 1024; fd++)
-		n += fcntl(fd, F_GETFD) >= 0;
-	return n;
-}
-
-bool
-guest_has_open_fds(unsigned n)
-{
-	for (unsigned ms = 0; guest_open_fds() != n && ms < 2000; ms++)
-		usleep(1000);
-	return guest_open_fds() == n;
-}
-
-unsigned
-guest_mappings(void)
-{
-	FILE *f = fopen("/proc/self/maps", "re");
-	char line[512];
-	unsigned n = 0;
-
-	assert_non_null(f);
-	while (fgets(line, sizeof(line), f) != NULL)
-		n += strstr(line, "/memfd:") != NULL;
-	fclose(f);
-	return n;
-}

@@ -83,9 +83,4 @@ int guest_state(struct guest *g, enum vuser_request request, unsigned index, uns
 /* The control loop works until the state is that, or until it has nothing to do for some ms. Returns whether it is. */
 bool guest_until(struct guest *g, enum vhost_state state);
 
-unsigned guest_open_fds(void);
-bool guest_has_open_fds(unsigned n); /* within two seconds: a thread closes what could take its time */
-
-/* Mappings of memory files in this process. */
-unsigned guest_mappings(void);
 #endif

@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/qsbr.h"
+#include "base/test_held.h"
 #include "guest/test_vfio.h"
 
 #define GPA VUSER_GPA
@@ -99,7 +100,7 @@ cve_2026_86567_memory_goes_while_it_is_used(void **state)
 	unsigned mappings;
 
 	device_share(&d); /* 8 MiB at GPA */
-	mappings = device_mappings();
+	mappings = test_mappings();
 	assert_int_equal(vfuser_unmap_all(&d.vmm), 0);
 	assert_int_equal(pthread_create(&lane.thread, NULL, read_memory, &lane), 0);
 	for (unsigned i = 0; i < 300 || (atomic_load(&lane.read) < 1000 && clock_ns() < end); i++) {
@@ -107,9 +108,9 @@ cve_2026_86567_memory_goes_while_it_is_used(void **state)
 		assert_int_equal(vfuser_map(&d.vmm, GPA + MIB, MIB, d.mem.fd, MIB, true), 0);
 		assert_int_equal(vfuser_unmap(&d.vmm, GPA, MIB), 0);
 		/* It is unmapped when the answer is there. */
-		assert_int_equal(device_mappings(), mappings);
+		assert_int_equal(test_mappings(), mappings);
 		assert_int_equal(vfuser_unmap_all(&d.vmm), 0);
-		assert_int_equal(device_mappings(), mappings - 1);
+		assert_int_equal(test_mappings(), mappings - 1);
 	}
 	assert_true(atomic_load(&lane.read) > 0);
 	/* A VMM that dies takes it away, too. */
@@ -202,7 +203,7 @@ cve_2019_14818_descriptors_are_not_piled_up(void **state)
 	for (unsigned i = 0; i < LEN(fds); i++)
 		fds[i] = event;
 	device_share(&d);
-	before = device_open_fds();
+	before = test_open_fds();
 	for (unsigned round = 0; round < 20; round++) {
 		for (unsigned command = 0; command < 20; command++) {
 			struct vfuser_msg m = { .command = command };
@@ -214,9 +215,9 @@ cve_2019_14818_descriptors_are_not_piled_up(void **state)
 		for (unsigned i = 0; i < 50; i++)
 			assert_int_equal(vfuser_vectors(&d.vmm, 0, fds, VECTORS), 0);
 	}
-	assert_true(device_has_only_fds(before + VECTORS));
+	assert_true(test_has_only_fds(before + VECTORS, 2000));
 	assert_int_equal(vfuser_vectors_off(&d.vmm), 0);
-	assert_true(device_has_only_fds(before));
+	assert_true(test_has_only_fds(before, 2000));
 	close(event);
 }
 
@@ -232,13 +233,13 @@ descriptors_on_posted_messages_are_closed(void **state)
 	for (unsigned i = 0; i < LEN(fds); i++)
 		fds[i] = event;
 	device_agree(&d);
-	before = device_open_fds();
+	before = test_open_fds();
 	m.access.count = 4;
 	for (unsigned i = 0; i < 20000; i++)
 		assert_int_equal(vfuser_send(&d.vmm, &m, fds, LEN(fds)), 0);
 	assert_int_equal(vfuser_read(&d.vmm, 0, 0, &value, 4), 0);
 	assert_int_equal(d.writes, 0);
-	assert_true(device_has_only_fds(before));
+	assert_true(test_has_only_fds(before, 2000));
 	close(event);
 }
 
@@ -317,7 +318,7 @@ noise_is_refused_and_harms_nobody(void **state)
 	unsigned fds, seed = 1;
 
 	device_agree(&d);
-	fds = device_open_fds();
+	fds = test_open_fds();
 	for (unsigned i = 0; i < 20000; i++) {
 		struct vfuser_msg m = { 0 };
 		unsigned len = (seed >> 8) % 64;
@@ -333,7 +334,7 @@ noise_is_refused_and_harms_nobody(void **state)
 		assert_int_not_equal(vfuser_ask(&d.vmm, &m, len, NULL, 0, 0, NULL), -ECONNRESET);
 	}
 	assert_int_equal(d.ended, 0);
-	assert_true(device_has_only_fds(fds));
+	assert_true(test_has_only_fds(fds, 2000));
 	assert_true(neighbour_us() < 500000);
 }
 

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/test_held.h"
 #include "guest/test_vfio.h"
 
 #define GPA VUSER_GPA
@@ -26,7 +27,7 @@ open_device(void **state)
 	memory = memfd_create("fl-vfio-test", MFD_CLOEXEC);
 	assert_int_equal(ftruncate(memory, GUEST_MEMORY), 0);
 	device_open(&d);
-	before = device_mappings();
+	before = test_mappings();
 	return 0;
 }
 
@@ -249,7 +250,7 @@ memory_goes_only_whole(void **state)
 		if (unmap(rows[i].flags, rows[i].iova, rows[i].size) != rows[i].error)
 			fail_msg("row %u: %u", i, d.vmm.error);
 		assert_int_equal(device_info(&d).regions, rows[i].left);
-		assert_int_equal(device_mappings() - before, rows[i].left);
+		assert_int_equal(test_mappings() - before, rows[i].left);
 	}
 	assert_null(device_memory(&d));
 	assert_string_equal(d.story, "begun memory 1 memory 0 ");
@@ -258,7 +259,7 @@ memory_goes_only_whole(void **state)
 static void
 all_memory_goes_at_once(void **state)
 {
-	unsigned fds = device_open_fds();
+	unsigned fds = test_open_fds();
 
 	device_agree(&d);
 	for (unsigned i = 0; i < 8; i++)
@@ -267,12 +268,12 @@ all_memory_goes_at_once(void **state)
 	assert_int_equal(device_info(&d).regions, 4);
 	assert_int_equal(unmap(2, 0, 0), 0);
 	assert_int_equal(device_info(&d).sections, 0);
-	assert_int_equal(device_mappings(), before);
+	assert_int_equal(test_mappings(), before);
 	assert_null(device_memory(&d));
 	assert_string_equal(d.story, "begun memory 0 ");
 	device_hang_up(&d);
 	assert_true(device_until(&d.ended, 1));
-	assert_true(device_has_only_fds(fds));
+	assert_true(test_has_only_fds(fds, 2000));
 }
 
 /* A firmware that moves its windows sends the same sections again and again. */
@@ -283,14 +284,14 @@ memory_comes_and_goes_without_a_trace(void **state)
 
 	device_agree(&d);
 	assert_int_equal(map(32, 3, 0, GPA, MIB, memory), 0);
-	fds = device_open_fds();
-	mappings = device_mappings();
+	fds = test_open_fds();
+	mappings = test_mappings();
 	for (unsigned i = 0; i < 1000; i++) {
 		assert_int_equal(map(32, 3, MIB, GPA + MIB, MIB, memory), 0);
 		assert_int_equal(unmap(0, GPA + MIB, MIB), 0);
 	}
-	assert_int_equal(device_mappings(), mappings);
-	assert_true(device_has_only_fds(fds));
+	assert_int_equal(test_mappings(), mappings);
+	assert_true(test_has_only_fds(fds, 2000));
 }
 
 static void
@@ -305,7 +306,7 @@ memory_that_shrinks_ends_the_connection(void **state)
 	assert_int_equal(d.ended, 1);
 	assert_non_null(strstr(d.why, "shrank"));
 	assert_null(device_memory(&d));
-	assert_int_equal(device_mappings(), before);
+	assert_int_equal(test_mappings(), before);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_device, close_device)

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/test_held.h"
 #include "guest/test_vfio.h"
 
 #define ACCESS 16 /* bytes of offset, region, count */
@@ -467,7 +468,7 @@ an_unknown_or_misshapen_request_is_refused_and_no_more(void **state)
 	for (unsigned i = 0; i < LEN(fds); i++)
 		fds[i] = event;
 	device_agree(&d);
-	before = device_open_fds();
+	before = test_open_fds();
 	for (unsigned i = 0; i < LEN(rows); i++) {
 		struct vfuser_msg m = { .command = rows[i].command };
 
@@ -475,7 +476,7 @@ an_unknown_or_misshapen_request_is_refused_and_no_more(void **state)
 			fail_msg("row %u: %u", i, d.vmm.error);
 		assert_int_not_equal(device_info(&d).last_error[0], '\0');
 	}
-	assert_true(device_has_only_fds(before));
+	assert_true(test_has_only_fds(before, 2000));
 	assert_string_equal(d.story, "begun ");
 	close(event);
 }
@@ -532,8 +533,8 @@ a_header_that_is_none_ends_the_connection(void **state)
 static void
 a_vmm_that_leaves_takes_its_vectors_and_memory_along(void **state)
 {
-	int event = eventfd(0, EFD_CLOEXEC), before = (int)device_open_fds();
-	unsigned mappings = device_mappings();
+	int event = eventfd(0, EFD_CLOEXEC), before = (int)test_open_fds();
+	unsigned mappings = test_mappings();
 
 	device_share(&d);
 	assert_int_equal(vfuser_vectors(&d.vmm, 1, &event, 1), 0);
@@ -543,8 +544,8 @@ a_vmm_that_leaves_takes_its_vectors_and_memory_along(void **state)
 	assert_string_equal(d.story, "begun vector 1 on vector 0 off vector 1 off vector 2 off memory 0 ended ");
 	assert_string_equal(d.why, "");
 	assert_false(device_info(&d).connected);
-	assert_int_equal(device_mappings(), mappings);
-	assert_true(device_has_only_fds((unsigned)before));
+	assert_int_equal(test_mappings(), mappings);
+	assert_true(test_has_only_fds((unsigned)before, 2000));
 	/* The next one begins anew. */
 	device_share(&d);
 	assert_int_equal(device_info(&d).connects, 2);

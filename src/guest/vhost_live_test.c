@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/qsbr.h"
+#include "base/test_held.h"
 #include "guest/test_vhost.h"
 #include "nic/test_eal.h"
 
@@ -169,7 +170,7 @@ cve_2026_86567_memory_goes_only_when_no_lane_has_it(void **state)
 	g.options.protocol_features = VHOST_USER_PROTOCOL_OFFER;
 	assert_int_equal(vuser_mem_open(&more, MIB, VUSER_GPA + 64 * MIB, false), 0);
 	guest_up(&g);
-	mappings = guest_mappings();
+	mappings = test_mappings();
 	guest_work(&g);
 	for (unsigned n = 0; n < 100; n++) {
 		guest_send(&g, 0, 8);
@@ -177,13 +178,13 @@ cve_2026_86567_memory_goes_only_when_no_lane_has_it(void **state)
 		/* A region more and less: the rings run on. */
 		assert_int_equal(vuser_share(&g.front, &more, 1), 0);
 		assert_int_equal(guest_info(&g).state, VHOST_UP);
-		assert_int_equal(guest_mappings(), mappings + 1);
+		assert_int_equal(test_mappings(), mappings + 1);
 		assert_int_equal(vuser_unshare(&g.front, &more), 0);
 		assert_int_equal(guest_info(&g).state, VHOST_UP);
 		/* The one that they stand in: they stop before it goes, and come back with it. */
 		assert_int_equal(vuser_unshare(&g.front, &g.mem), 0);
 		assert_int_equal(guest_info(&g).state, VHOST_WAITING);
-		assert_int_equal(guest_mappings(), mappings - 1);
+		assert_int_equal(test_mappings(), mappings - 1);
 		assert_int_equal(vuser_share(&g.front, &g.mem, 1), 0);
 		assert_int_equal(guest_info(&g).state, VHOST_UP);
 	}
@@ -203,8 +204,8 @@ dpdk_73ea4437_and_21d9fb6b_a_front_end_leaves_under_traffic(void **state)
 
 	guest_open(&g, 2);
 	guest_work(&g);
-	fds = guest_open_fds();
-	mappings = guest_mappings();
+	fds = test_open_fds();
+	mappings = test_mappings();
 	for (unsigned n = 0; n < 50; n++) {
 		guest_up(&g);
 		assert_int_equal(guest_info(&g).state, VHOST_UP);
@@ -214,8 +215,8 @@ dpdk_73ea4437_and_21d9fb6b_a_front_end_leaves_under_traffic(void **state)
 			guest_wait_rounds(&g, 5);
 		guest_down(&g);
 		assert_true(guest_until(&g, VHOST_NO_FRONT_END));
-		assert_int_equal(guest_open_fds(), fds);
-		assert_int_equal(guest_mappings(), mappings);
+		assert_int_equal(test_open_fds(), fds);
+		assert_int_equal(test_mappings(), mappings);
 	}
 	assert_int_equal(guest_info(&g).connects, 50);
 	guest_up(&g);

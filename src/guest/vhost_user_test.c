@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/test_held.h"
 #include "guest/test_vhost.h"
 #include "nic/test_eal.h"
 
@@ -197,8 +198,8 @@ whatever_is_wrong_ends_the_connection_with_its_reason(void **state)
 	struct guest g;
 
 	guest_open(&g, 1);
-	fds = guest_open_fds();
-	mappings = guest_mappings();
+	fds = test_open_fds();
+	mappings = test_mappings();
 	for (size_t i = 0; i < LEN(wrongs); i++) {
 		struct vuser_msg m = wrongs[i].m;
 
@@ -208,8 +209,8 @@ whatever_is_wrong_ends_the_connection_with_its_reason(void **state)
 		send_along(&g, &m, wrongs[i].along, false);
 		expect_end(&g, wrongs[i].why);
 		guest_down(&g);
-		assert_true(guest_has_open_fds(fds));
-		assert_int_equal(guest_mappings(), mappings);
+		assert_true(test_has_fds(fds, 2000));
+		assert_int_equal(test_mappings(), mappings);
 	}
 	guest_close(&g);
 }
@@ -427,8 +428,8 @@ cve_2022_0669_2020_10726_and_2019_14818_no_message_leaves_descriptors_or_memory(
 
 	guest_open(&g, 1);
 	guest_up(&g);
-	fds = guest_open_fds();
-	mappings = guest_mappings();
+	fds = test_open_fds();
+	mappings = test_mappings();
 	for (unsigned round = 0; round < 20; round++)
 		for (size_t i = 0; i < LEN(sizes); i++) {
 			struct vuser_msg m = { .request = sizes[i].request, .size = sizes[i].size };
@@ -444,8 +445,8 @@ cve_2022_0669_2020_10726_and_2019_14818_no_message_leaves_descriptors_or_memory(
 			assert_int_equal(vuser_receive(&g.front, &m), 0);
 		}
 	/* All that were running were reset: their kick and call are closed. */
-	assert_int_equal(guest_open_fds(), fds - 4);
-	assert_int_equal(guest_mappings(), mappings);
+	assert_int_equal(test_open_fds(), fds - 4);
+	assert_int_equal(test_mappings(), mappings);
 	guest_down(&g);
 	assert_true(guest_until(&g, VHOST_NO_FRONT_END));
 	guest_close(&g);
@@ -482,12 +483,12 @@ the_same_message_again_and_again_costs_nothing(void **state)
 			assert_int_equal(vuser_receive(&g.front, &m), 0);
 			assert_int_equal(m.u64, 0);
 			if (n == 0) {
-				fds = guest_open_fds();
-				mappings = guest_mappings();
+				fds = test_open_fds();
+				mappings = test_mappings();
 			}
 			if (n == 999) {
-				assert_int_equal(guest_open_fds(), fds);
-				assert_int_equal(guest_mappings(), mappings);
+				assert_int_equal(test_open_fds(), fds);
+				assert_int_equal(test_mappings(), mappings);
 			}
 		}
 	guest_close(&g);

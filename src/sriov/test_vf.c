@@ -276,21 +276,3 @@ vm_filters(const struct vm *vm)
 	vf_filters(vm->vf, &filters);
 	return filters;
 }
-
-unsigned
-vm_open_fds(void)
-{
-	unsigned n = 0;
-
-	for (int fd = 0; fd < 1024; fd++)
-		n += fcntl(fd, F_GETFD) >= 0;
-	return n;
-}
-
-bool
-vm_has_only_fds(unsigned n)
-{
-	for (unsigned ms = 0; vm_open_fds() > n && ms < 2000; ms++)
-		usleep(1000);
-	return vm_open_fds() <= n;
-}

@@ -60,6 +60,4 @@ unsigned vm_take(struct vm *vm, unsigned pair, uint8_t frame[VM_FRAME]);
 struct vf_info vm_info(const struct vm *vm);
 struct vf_filters vm_filters(const struct vm *vm);
 
-unsigned vm_open_fds(void);
-bool vm_has_only_fds(unsigned n); /* within two seconds */
 #endif
