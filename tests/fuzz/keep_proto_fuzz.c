@@ -4,15 +4,7 @@
 #include <sys/socket.h>
 
 #include "keep/proto.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-must(bool holds)
-{
-	if (!holds)
-		abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 static void
 must_be_name(const char *s, size_t size)

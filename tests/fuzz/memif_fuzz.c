@@ -22,9 +22,7 @@
 #include "guest/vhost.h"
 #include "nic/queue.h"
 #include "pkt/build.h"
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 #define MEMORY (1u << 16)
 #define LOG2_SLOTS 3
@@ -38,31 +36,6 @@ static struct queue *queue;
 static struct lane lane;
 static int fds[KINDS], peer = -1;
 static struct sockaddr_un at = { .sun_family = AF_UNIX };
-
-struct input {
-	const uint8_t *at;
-	size_t left;
-};
-
-static uint64_t
-next(struct input *in, size_t n)
-{
-	uint64_t value = 0;
-
-	if (n > in->left)
-		n = in->left;
-	memcpy(&value, in->at, n);
-	in->at += n;
-	in->left -= n;
-	return value;
-}
-
-static void
-must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -85,22 +58,11 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 static void
 transmit(const struct memif_message *m, size_t len, unsigned n, unsigned kind)
 {
-	char control[CMSG_SPACE(4 * sizeof(int))] = { 0 };
-	struct iovec from = { (void *)(uintptr_t)m, len };
-	struct msghdr msg = { .msg_iov = &from, .msg_iovlen = 1 };
+	int some[4];
 
-	if (n > 0) {
-		struct cmsghdr *c;
-
-		msg.msg_control = control;
-		msg.msg_controllen = CMSG_SPACE(n * sizeof(int));
-		c = CMSG_FIRSTHDR(&msg);
-		*c = (struct cmsghdr){ CMSG_LEN(n * sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
-		for (unsigned i = 0; i < n; i++)
-			memcpy(CMSG_DATA(c) + i * sizeof(int), &fds[(kind + i) % KINDS], sizeof(int));
-	}
-	if (sendmsg(peer, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		return; /* it was cut off */
+	for (unsigned i = 0; i < n; i++)
+		some[i] = fds[(kind + i) % KINDS];
+	fuzz_send(peer, m, len, some, n);
 }
 
 /* Any message: its length, descriptors, type, and content. */
@@ -239,15 +201,6 @@ settle(void)
 		;
 }
 
-static int
-lowest_free_descriptor(void)
-{
-	int fd = dup(fds[KIND_DEVICE]);
-
-	close(fd);
-	return fd;
-}
-
 static void
 lay_out_rings(void)
 {
@@ -272,7 +225,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.name = "wire", .arg = at.sun_path, .mtu = 9000, .queue = queue, .vport = &vport
 	};
 	struct input in = { data, size };
-	int free_before = lowest_free_descriptor();
+	int free_before = fuzz_free_fd(fds[KIND_DEVICE]);
 	struct err err;
 
 	lay_out_rings();
@@ -286,9 +239,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	close(peer);
 	peer = -1;
 	qsbr_reclaim();
-	/* A thread closes those of kinds that could take their time. */
-	for (unsigned n = 0; lowest_free_descriptor() != free_before && n < 50000; n++)
-		usleep(20);
-	must(lowest_free_descriptor() == free_before);
+	must(fuzz_comes_free(fds[KIND_DEVICE], free_before));
 	return 0;
 }

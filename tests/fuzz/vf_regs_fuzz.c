@@ -13,8 +13,7 @@
 #include "sriov/vf_config.h"
 #include "sriov/vf_model.h"
 #include "sriov/vf_regs.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 #define MTU 9000
 
@@ -24,13 +23,6 @@ static struct vf_interrupt interrupt;
 static struct vf_config config;
 static struct vf_policy policy;
 static _Alignas(8) uint8_t pages[2 * VF_PAGE_SIZE];
-
-static void
-must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static uint32_t
 get(uint32_t offset)

@@ -17,6 +17,7 @@
 #include "pkt/build.h"
 #include "pkt/wire.h"
 #include "sriov/vf_look.h"
+#include "tests/fuzz/fuzz.h"
 
 #define CONFIG_LEN 2
 #define MEMORY 16384
@@ -24,14 +25,6 @@
 #define RX_RING 1024
 #define GAP 8192 /* from here on the second region begins, when there are two */
 #define SLOW_HZ 4000000000000000ull
-#define CHECK(cond) ((cond) ? (void)0 : abort())
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct input {
-	const uint8_t *at;
-	size_t left;
-};
 
 static struct lane lane;
 static struct vf_interrupt interrupt;
@@ -80,25 +73,6 @@ interrupt_send(int fd)
 	return 0;
 }
 
-static uint8_t
-next_byte(struct input *in)
-{
-	if (in->left == 0)
-		return 0;
-	in->left--;
-	return *in->at++;
-}
-
-static uint32_t
-next_word(struct input *in, unsigned bytes)
-{
-	uint32_t word = 0;
-
-	for (unsigned i = 0; i < bytes; i++)
-		word |= (uint32_t)next_byte(in) << 8 * i;
-	return word;
-}
-
 static void
 init(void)
 {
@@ -110,7 +84,7 @@ init(void)
 	lane.spare = malloc(BURST_ROOM);
 	page[0] = aligned_alloc(4096, 4096);
 	page[1] = aligned_alloc(4096, 4096);
-	CHECK(lane.burst.pkt && lane.burst.seg && lane.burst.room && lane.spare && page[0] && page[1]);
+	must(lane.burst.pkt && lane.burst.seg && lane.burst.room && lane.spare && page[0] && page[1]);
 	holds_open(&lane, SLOW_HZ);
 }
 
@@ -130,7 +104,7 @@ open_memory(struct input *in, bool apart, bool read_only)
 
 	memory[0] = aligned_alloc(128, first);
 	memory[1] = calloc(1, MEMORY - first + 1);
-	CHECK(mem && memory[0] && memory[1]);
+	must(mem && memory[0] && memory[1]);
 	memset(memory[0], 0, first);
 	mem->n = apart ? 2 : 1;
 	mem->region[0] = (struct guest_region){ .gpa = 0, .len = first, .va = memory[0] };
@@ -160,7 +134,7 @@ rules(uint8_t bits)
 				 .n_entries = 64 };
 
 	r.entry[5] = bits >> 4;
-	CHECK(vf_rings_set_rules(rings, &r) == 0);
+	must(vf_rings_set_rules(rings, &r) == 0);
 }
 
 /* ---- what is seen of it ---- */
@@ -170,11 +144,11 @@ check_pkt(const struct pkt *pkt)
 {
 	uint64_t sum = 0;
 
-	CHECK(pkt->len <= PKT_FRAME_MAX + VLAN_TAG_LEN && pkt->hdr_len <= PKT_HDR_MAX && pkt->hdr_len <= pkt->len);
-	CHECK(pkt->n_segs > 0 && pkt->n_segs <= BURST_SEGS);
+	must(pkt->len <= PKT_FRAME_MAX + VLAN_TAG_LEN && pkt->hdr_len <= PKT_HDR_MAX && pkt->hdr_len <= pkt->len);
+	must(pkt->n_segs > 0 && pkt->n_segs <= BURST_SEGS);
 	for (unsigned i = 0; i < pkt->n_segs; i++)
 		sum += pkt->segs[i].iov_len;
-	CHECK(sum - pkt->skip == pkt->len - pkt->hdr_len);
+	must(sum - pkt->skip == pkt->len - pkt->hdr_len);
 }
 
 static void
@@ -185,7 +159,7 @@ put(struct pkt *const *pkts, const int *tags, unsigned n)
 	memset(verdict, DROP_REASON_COUNT, sizeof(verdict));
 	vf_sink_ops.put(vf_rings_sink(rings), &lane, pkts, tags, n, verdict);
 	for (unsigned i = 0; i < n; i++)
-		CHECK(verdict[i] == SINK_TAKEN || verdict[i] < DROP_REASON_COUNT);
+		must(verdict[i] == SINK_TAKEN || verdict[i] < DROP_REASON_COUNT);
 }
 
 /* As a worker does it. */
@@ -198,7 +172,7 @@ forward(unsigned i, bool deliver, int tag)
 	unsigned n = s->ops->take(s, &lane), k = 0;
 	enum drop_reason why;
 
-	CHECK(n <= PKT_BURST);
+	must(n <= PKT_BURST);
 	for (unsigned j = 0; j < n; j++) {
 		struct pkt *pkt = &lane.burst.pkt[j];
 
@@ -212,7 +186,7 @@ forward(unsigned i, bool deliver, int tag)
 		put(pkts, tags, k);
 	if (n > 0)
 		s->ops->give(s, &lane);
-	CHECK(rings->tx[i].taken == NULL);
+	must(rings->tx[i].taken == NULL);
 }
 
 /* A frame from elsewhere, with a large segment in it or not, so that cutting does not wait for the fuzzer to find one. */
@@ -254,7 +228,7 @@ put_large(uint8_t kind, uint16_t payload, int tag)
 static void
 poke(struct input *in)
 {
-	uint32_t at = next_word(in, 2), first = (uint32_t)atomic_load(&published)->region[0].len;
+	uint32_t at = (uint32_t)next(in, 2), first = (uint32_t)atomic_load(&published)->region[0].len;
 
 	if (at < first)
 		memory[0][at] = next_byte(in);
@@ -283,17 +257,17 @@ step(struct input *in)
 		poke(in);
 		break;
 	case 5:
-		put_large(next_byte(in), (uint16_t)next_word(in, 2), op & 16 ? 10 : PKT_TAG_NONE);
+		put_large(next_byte(in), (uint16_t)next(in, 2), op & 16 ? 10 : PKT_TAG_NONE);
 		break;
 	case 6:
 		enable(t, next_byte(in), 0x12000400 | next_byte(in) % 32);
 		break;
 	case 7:
-		write_register(t, at, next_byte(in) & 0x3c, next_word(in, 4));
+		write_register(t, at, next_byte(in) & 0x3c, (uint32_t)next(in, 4));
 		break;
 	case 8:
 		vf_rings_stop(rings);
-		CHECK(vf_rings_fault(rings) == NULL);
+		must(vf_rings_fault(rings) == NULL);
 		break;
 	case 9:
 		holds_run(&lane, HOLD_NEVER);
@@ -302,12 +276,12 @@ step(struct input *in)
 		rules(next_byte(in));
 		break;
 	case 11:
-		vf_interrupt_write(&interrupt, 4u * next_byte(in), next_word(in, 4));
+		vf_interrupt_write(&interrupt, 4u * next_byte(in), (uint32_t)next(in, 4));
 		break;
 	case 12:
 		if (rings->tx[at & 1].source.ops->pending(&rings->tx[at & 1].source))
-			CHECK(!vf_is_broken(&rings->tx[at & 1].ring[0].ring) ||
-			      !vf_is_broken(&rings->tx[at & 1].ring[1].ring));
+			must(!vf_is_broken(&rings->tx[at & 1].ring[0].ring) ||
+			     !vf_is_broken(&rings->tx[at & 1].ring[1].ring));
 		break;
 	case 13:
 		vf_rings_show(rings);
@@ -329,12 +303,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	init();
 	for (unsigned i = 0; i < CONFIG_LEN; i++)
 		config[i] = next_byte(&all);
-	script.left = next_byte(&all);
-	script.at = all.at;
-	if (script.left > all.left)
-		script.left = all.left;
-	all.at += script.left;
-	all.left -= script.left;
+	script = next_part(&all, next_byte(&all));
 	mem = open_memory(&all, config[0] & 1, config[0] & 2);
 	atomic_store(&published, mem);
 	memset(page[0], 0, 4096);
@@ -345,7 +314,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	setup.tx_page = page[1];
 	setup.fixed_rlpml = config[0] & 8;
 	rings = vf_rings_new(&setup);
-	CHECK(rings != NULL);
+	must(rings != NULL);
 	rules(config[1]);
 	enable(0, config[0] >> 4, 0x12000401);
 	enable(1, config[0] >> 4, 0);

@@ -21,9 +21,7 @@
 #include "base/qsbr.h"
 #include "guest/vfio_user.h"
 #include "guest/vfio_user_proto.h"
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 #define FUNCTIONS 2
 #define VECTORS 3
@@ -43,31 +41,6 @@ static struct function {
 
 static struct session_loop *loop;
 static int fds[KINDS];
-
-struct input {
-	const uint8_t *at;
-	size_t left;
-};
-
-static uint64_t
-next(struct input *in, size_t n)
-{
-	uint64_t value = 0;
-
-	if (n > in->left)
-		n = in->left;
-	memcpy(&value, in->at, n);
-	in->at += n;
-	in->left -= n;
-	return value;
-}
-
-static void
-must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 /* ---- the function ---- */
 
@@ -189,25 +162,11 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 static void
 transmit(const struct function *f, const void *bytes, size_t len, uint32_t kinds, unsigned n)
 {
-	char control[CMSG_SPACE(16 * sizeof(int))] = { 0 };
-	struct iovec from = { (void *)(uintptr_t)bytes, len };
-	struct msghdr msg = { .msg_iov = &from, .msg_iovlen = 1 };
+	int some[FUZZ_FDS_MAX];
 
-	if (n > 0) {
-		struct cmsghdr *c;
-
-		msg.msg_control = control;
-		msg.msg_controllen = CMSG_SPACE(n * sizeof(int));
-		c = CMSG_FIRSTHDR(&msg);
-		*c = (struct cmsghdr){ CMSG_LEN(n * sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
-		for (unsigned i = 0; i < n; i++) {
-			int fd = fds[(kinds >> i / 2 * 3 & 7) % KINDS];
-
-			memcpy(CMSG_DATA(c) + i * sizeof(int), &fd, sizeof(int));
-		}
-	}
-	if (sendmsg(f->theirs, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		return; /* it was cut off */
+	for (unsigned i = 0; i < n; i++)
+		some[i] = fds[(kinds >> i / 2 * 3 & 7) % KINDS];
+	fuzz_send(f->theirs, bytes, len, some, n);
 }
 
 /* Any message: command, flags, kinds and number of descriptors, length, payload; all of it may lie. */
@@ -304,14 +263,10 @@ act_good(const struct function *f, struct input *in)
 static void
 act_raw(const struct function *f, struct input *in)
 {
-	size_t len = (size_t)next(in, 1);
+	struct input raw = next_part(in, next(in, 1));
 
-	if (len > in->left)
-		len = in->left;
-	if (len > 0)
-		transmit(f, in->at, len, 0, 0);
-	in->at += len;
-	in->left -= len;
+	if (raw.left > 0)
+		transmit(f, raw.at, raw.left, 0, 0);
 }
 
 /* As a lane does: the ends of each region, by the published map alone. */
@@ -425,20 +380,11 @@ close_functions(void)
 	qsbr_reclaim();
 }
 
-static int
-lowest_free_descriptor(void)
-{
-	int fd = dup(fds[KIND_DEVICE]);
-
-	close(fd);
-	return fd;
-}
-
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = { data, size };
-	int free_before = lowest_free_descriptor();
+	int free_before = fuzz_free_fd(fds[KIND_DEVICE]);
 
 	must(ftruncate(fds[KIND_MEMORY], 0) == 0 && ftruncate(fds[KIND_MEMORY], MEMORY) == 0); /* zeros */
 	open_functions();
@@ -449,9 +395,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		settle();
 	}
 	close_functions();
-	/* A thread closes those of kinds that could take their time. */
-	for (unsigned n = 0; lowest_free_descriptor() != free_before && n < 50000; n++)
-		usleep(20);
-	must(lowest_free_descriptor() == free_before);
+	must(fuzz_comes_free(fds[KIND_DEVICE], free_before));
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include "pkt/admit.h"
 #include "pkt/build.h"
 #include "pkt/wire.h"
+#include "tests/fuzz/fuzz.h"
 
 #define CONFIG_LEN 4
 #define MEMORY 8192
@@ -20,9 +21,6 @@
 #define RING_LOG2_MAX 4
 #define GAP 4096                    /* from here on the second region begins, when there are two */
 #define SLOW_HZ 4000000000000000ull /* nothing that is held back comes due by itself */
-#define CHECK(cond) ((cond) ? (void)0 : abort())
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A guest: its memory, in one region or two that do not lie together with us, and its ring. */
 struct guest {
@@ -33,24 +31,9 @@ struct guest {
 	uint32_t size;
 };
 
-/* What is left of the input. */
-struct input {
-	const uint8_t *at;
-	size_t left;
-};
-
 static struct lane lane;
 static struct vport vport;
 static uint8_t log_bits[2];
-
-static uint8_t
-next_byte(struct input *in)
-{
-	if (in->left == 0)
-		return 0;
-	in->left--;
-	return *in->at++;
-}
 
 static void
 init(void)
@@ -62,7 +45,7 @@ init(void)
 	lane.burst.room = calloc(PKT_BURST, BURST_ROOM);
 	lane.spare = malloc(BURST_ROOM);
 	vport.stats = aligned_alloc(64, sizeof(*vport.stats));
-	CHECK(lane.burst.pkt && lane.burst.seg && lane.burst.room && lane.spare && vport.stats);
+	must(lane.burst.pkt && lane.burst.seg && lane.burst.room && lane.spare && vport.stats);
 	memset((void *)vport.stats, 0, sizeof(*vport.stats));
 	holds_open(&lane, SLOW_HZ);
 }
@@ -78,7 +61,7 @@ open_guest(struct guest *g, struct input *in, bool apart)
 	g->mem = calloc(1, sizeof(*g->mem) + 2 * sizeof(g->mem->region[0]));
 	g->memory[0] = calloc(1, first);
 	g->memory[1] = calloc(1, MEMORY - first + 1);
-	CHECK(g->mem && g->memory[0] && g->memory[1]);
+	must(g->mem && g->memory[0] && g->memory[1]);
 	g->mem->n = apart ? 2 : 1;
 	g->mem->region[0] = (struct guest_region){ .gpa = 0, .len = first, .va = g->memory[0] };
 	g->mem->region[1] = (struct guest_region){ .gpa = first, .len = MEMORY - first, .va = g->memory[1] };
@@ -93,7 +76,7 @@ close_guest(struct guest *g)
 {
 	vring_settle(&g->ring);
 	vring_stop(&g->ring);
-	CHECK(!hold_is_on(&g->ring.hold));
+	must(!hold_is_on(&g->ring.hold));
 	free(g->memory[0]);
 	free(g->memory[1]);
 	free(g->mem);
@@ -159,14 +142,14 @@ check_pkt(const struct guest *g, const struct pkt *pkt)
 {
 	uint64_t sum = 0;
 
-	CHECK(pkt->len <= PKT_FRAME_MAX);
-	CHECK(pkt->hdr_len == (pkt->len < PKT_HDR_MAX ? pkt->len : PKT_HDR_MAX) && pkt->skip == pkt->hdr_len);
-	CHECK(pkt->n_segs <= BURST_SEGS && (pkt->n_segs > 0 || pkt->len == 0));
+	must(pkt->len <= PKT_FRAME_MAX);
+	must(pkt->hdr_len == (pkt->len < PKT_HDR_MAX ? pkt->len : PKT_HDR_MAX) && pkt->skip == pkt->hdr_len);
+	must(pkt->n_segs <= BURST_SEGS && (pkt->n_segs > 0 || pkt->len == 0));
 	for (unsigned i = 0; i < pkt->n_segs; i++) {
 		sum += pkt->segs[i].iov_len;
-		CHECK(pkt->writable || lies_in(g, &pkt->segs[i]));
+		must(pkt->writable || lies_in(g, &pkt->segs[i]));
 	}
-	CHECK(sum == pkt->len);
+	must(sum == pkt->len);
 }
 
 static void
@@ -178,9 +161,9 @@ put(struct guest *to, struct pkt *const *pkts, const int *tags, unsigned n)
 	memset(verdict, DROP_REASON_COUNT, sizeof(verdict));
 	vring_put(&to->ring, &lane, pkts, tags, n, verdict);
 	for (unsigned i = 0; i < n; i++)
-		CHECK(verdict[i] == SINK_TAKEN || verdict[i] < DROP_REASON_COUNT);
-	CHECK((uint16_t)(to->ring.next_used - before) <= to->size);
-	CHECK(to->ring.next_used == to->ring.next_avail);
+		must(verdict[i] == SINK_TAKEN || verdict[i] < DROP_REASON_COUNT);
+	must((uint16_t)(to->ring.next_used - before) <= to->size);
+	must(to->ring.next_used == to->ring.next_avail);
 }
 
 /* As a worker does it: whatever is parsed goes to the receiver. */
@@ -197,7 +180,7 @@ forward(struct guest *from, struct guest *to, int tag, bool deliver)
 	if (!is_running(from))
 		return;
 	n = s->ops->take(s, &lane);
-	CHECK(n <= PKT_BURST && from->ring.n_heads <= from->size);
+	must(n <= PKT_BURST && from->ring.n_heads <= from->size);
 	for (unsigned i = 0; i < n; i++) {
 		struct pkt *pkt = &lane.burst.pkt[i];
 
@@ -210,8 +193,8 @@ forward(struct guest *from, struct guest *to, int tag, bool deliver)
 	if (deliver && k > 0)
 		put(to, pkts, tags, k);
 	s->ops->give(s, &lane);
-	CHECK(from->ring.n_heads == 0 && from->ring.next_used == from->ring.next_avail);
-	CHECK((uint16_t)(from->ring.next_used - before) <= PKT_BURST);
+	must(from->ring.n_heads == 0 && from->ring.next_used == from->ring.next_avail);
+	must((uint16_t)(from->ring.next_used - before) <= PKT_BURST);
 }
 
 /* A frame from elsewhere, with a large segment in it or not, so that cutting does not wait for the fuzzer to find one. */
@@ -273,7 +256,7 @@ arm(struct guest *g)
 		return;
 	s->ops->arm(s);
 	if (s->ops->pending(s))
-		CHECK(vring_fault(&g->ring) == VRING_FAULT_NONE);
+		must(vring_fault(&g->ring) == VRING_FAULT_NONE);
 }
 
 static void
@@ -316,7 +299,7 @@ step(struct guest guest[2], struct input *in, const uint8_t *config)
 		break;
 	case 9:
 		holds_run(&lane, HOLD_NEVER);
-		CHECK(!hold_is_on(&guest[0].ring.hold) && !hold_is_on(&guest[1].ring.hold));
+		must(!hold_is_on(&guest[0].ring.hold) && !hold_is_on(&guest[1].ring.hold));
 		break;
 	case 10:
 		moderation_set(&g->ring.moderation, (enum moderation_mode)((op >> 4 & 7) % MODERATION_MODES));
@@ -336,12 +319,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	init();
 	for (unsigned i = 0; i < CONFIG_LEN; i++)
 		config[i] = next_byte(&all);
-	script.left = next_byte(&all);
-	script.at = all.at;
-	if (script.left > all.left)
-		script.left = all.left;
-	all.at += script.left;
-	all.left -= script.left;
+	script = next_part(&all, next_byte(&all));
 	for (unsigned i = 0; i < 2; i++) {
 		open_guest(&guest[i], &all, config[3] >> i & 1);
 		start(&guest[i], config[0], config[1 + i], config[3] & 4 ? -1 : 0);
