@@ -10,6 +10,8 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "bench/rounds.h"
+
 #define FRAME (64u << 10)
 #define SOURCES 16
 #define TARGETS 64
@@ -23,14 +25,6 @@ seconds(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static int
-compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
 }
 
 int
@@ -58,7 +52,7 @@ main(int argc, char **argv)
 		}
 		speed[i] = (double)FRAMES * FRAME / 1e9 / (seconds() - began);
 	}
-	qsort(speed, ROUNDS, sizeof(speed[0]), compare);
+	rounds_sort(speed, ROUNDS);
 	printf("{\"gbytes_per_s\": %.3f, \"low\": %.3f, \"high\": %.3f}\n", speed[ROUNDS / 2], speed[0],
 	       speed[ROUNDS - 1]);
 	return 0;

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/qsbr.h"
+#include "bench/rounds.h"
 #include "sriov/vf_look.h"
 #include "worker.h"
 
@@ -141,14 +142,6 @@ send_one(unsigned i, uint32_t *tail)
 	return (double)clock_cycles_to_ns(end - begin) / 1e3;
 }
 
-static int
-compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -182,7 +175,7 @@ main(int argc, char **argv)
 		wait_us(20000 + i * 7 % 13 * 400); /* at any phase of the looks */
 		waited[i] = send_one(i * 37 % n, tail);
 	}
-	qsort(waited, FRAMES, sizeof(waited[0]), compare);
+	rounds_sort(waited, FRAMES);
 	printf("{\"vfs\": %u, \"idle_percent\": %.2f, \"first_us\": %.0f, \"first_us_max\": %.0f}\n", n, busy,
 	       waited[FRAMES / 2], waited[FRAMES - 1]);
 	worker_stop(p);

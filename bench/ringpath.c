@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/qsbr.h"
 #include "base/thread.h"
+#include "bench/rounds.h"
 #include "guest/vhost_rings.h"
 #include "pkt/wire.h"
 #include "vsw/learn.h"
@@ -229,14 +230,6 @@ work(void *arg)
 	return NULL;
 }
 
-static int
-compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 static void
 report(void)
 {
@@ -247,7 +240,7 @@ report(void)
 		for (unsigned k = 0; k < n_workers; k++)
 			mean[i] += jobs[k].cycles[i] / n_workers;
 	}
-	qsort(mean, rounds, sizeof(mean[0]), compare);
+	rounds_sort(mean, rounds);
 	printf("{\"size\": %u, \"workers\": %u, \"apart\": %s, \"cycles\": %.1f, \"low\": %.1f, \"high\": %.1f, "
 	       "\"rounds\": %u}\n",
 	       size, n_workers, apart ? "true" : "false", mean[rounds / 2], mean[0], mean[rounds - 1], rounds);

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/qsbr.h"
+#include "bench/rounds.h"
 #include "pkt/wire.h"
 #include "sriov/vf_look.h"
 #include "vsw/learn.h"
@@ -163,14 +164,6 @@ run_round(void)
 	return (double)cycles / (double)frames;
 }
 
-static int
-compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -202,7 +195,7 @@ main(int argc, char **argv)
 	run_round(); /* addresses are learnt, caches warm */
 	for (unsigned i = 0; i < ROUNDS; i++)
 		cycles[i] = run_round();
-	qsort(cycles, ROUNDS, sizeof(cycles[0]), compare);
+	rounds_sort(cycles, ROUNDS);
 	printf("{\"size\": %u, \"cycles\": %.1f, \"low\": %.1f, \"high\": %.1f, \"rounds\": %u}\n", size,
 	       cycles[ROUNDS / 2], cycles[0], cycles[ROUNDS - 1], ROUNDS);
 	lane_leave(&lane);

@@ -15,6 +15,7 @@
 #include "base/qsbr.h"
 #include "nic/test_eal.h"
 #include "nic/test_rxplan.h"
+#include "nic/test_worker.h"
 #include "pkt/wire.h"
 
 #define FLOWS 48
@@ -62,26 +63,16 @@ serve(struct queue *q, struct lane *lane, unsigned p)
 	return n;
 }
 
+static unsigned
+round_of(struct processor *p)
+{
+	return test_serve_all(p, serve);
+}
+
 static void *
 work(void *arg)
 {
-	struct processor *p = arg;
-
-	qsbr_online(p->lane.reader);
-	while (!atomic_load_explicit(&stop, memory_order_relaxed)) {
-		const struct queue_list *list = atomic_load_explicit(&p->queues, memory_order_acquire);
-		unsigned n = 0;
-
-		for (unsigned i = 0; list != NULL && i < list->n; i++)
-			n += serve(list->queue[i], &p->lane, p->id);
-		qsbr_quiescent(p->lane.reader);
-		if (n == 0) {
-			qsbr_offline(p->lane.reader);
-			usleep(20);
-			qsbr_online(p->lane.reader);
-		}
-	}
-	qsbr_offline(p->lane.reader);
+	test_work(arg, &stop, round_of);
 	return NULL;
 }
 

@@ -16,6 +16,7 @@
 #include "base/qsbr.h"
 #include "nic/test_adapter.h"
 #include "nic/test_eal.h"
+#include "nic/test_worker.h"
 #include "pkt/wire.h"
 
 #define OUTSTANDING 400 /* frames on their way: one ring of 1023 can hold them all */
@@ -67,7 +68,7 @@ serve(struct queue *q, struct lane *lane, unsigned p)
 	struct source *s;
 	unsigned n = 0;
 
-	if (!queue_enter(q, p))
+	if (atomic_load(&paused) || !queue_enter(q, p))
 		return 0;
 	s = atomic_load_explicit(&q->source[QUEUE_FROM_WIRE], memory_order_acquire);
 	if (s != NULL)
@@ -80,26 +81,18 @@ serve(struct queue *q, struct lane *lane, unsigned p)
 	return n;
 }
 
+static unsigned
+round_of(struct processor *p)
+{
+	unsigned n = frontend_poll_inline(p, &p->lane);
+
+	return n + test_serve_all(p, serve);
+}
+
 static void *
 work(void *arg)
 {
-	struct processor *p = arg;
-
-	qsbr_online(p->lane.reader);
-	while (!atomic_load_explicit(&stop, memory_order_relaxed)) {
-		const struct queue_list *list = atomic_load_explicit(&p->queues, memory_order_acquire);
-		unsigned n = frontend_poll_inline(p, &p->lane);
-
-		for (unsigned i = 0; list != NULL && i < list->n && !atomic_load(&paused); i++)
-			n += serve(list->queue[i], &p->lane, p->id);
-		qsbr_quiescent(p->lane.reader);
-		if (n == 0) {
-			qsbr_offline(p->lane.reader);
-			usleep(20);
-			qsbr_online(p->lane.reader);
-		}
-	}
-	qsbr_offline(p->lane.reader);
+	test_work(arg, &stop, round_of);
 	return NULL;
 }
 

@@ -18,6 +18,7 @@
 #include "base/qsbr.h"
 #include "nic/test_eal.h"
 #include "nic/test_hwrss.h"
+#include "nic/test_worker.h"
 #include "pkt/wire.h"
 
 #define TABLE 128 /* entries of the null device's */
@@ -184,7 +185,7 @@ serve(struct queue *q, struct lane *lane, unsigned p)
 {
 	unsigned n = 0;
 
-	if (!queue_enter(q, p))
+	if (clock_ns() <= atomic_load(&rest_until) || !queue_enter(q, p))
 		return 0;
 	for (int i = 0; i < QUEUE_SOURCES; i++) {
 		struct source *s = atomic_load_explicit(&q->source[i], memory_order_acquire);
@@ -200,26 +201,16 @@ serve(struct queue *q, struct lane *lane, unsigned p)
 	return n;
 }
 
+static unsigned
+round_of(struct processor *p)
+{
+	return test_serve_all(p, serve);
+}
+
 static void *
 work(void *arg)
 {
-	struct processor *p = arg;
-
-	qsbr_online(p->lane.reader);
-	while (!atomic_load_explicit(&stop, memory_order_relaxed)) {
-		const struct queue_list *list = atomic_load_explicit(&p->queues, memory_order_acquire);
-		unsigned n = 0;
-
-		for (unsigned i = 0; list != NULL && i < list->n && clock_ns() > atomic_load(&rest_until); i++)
-			n += serve(list->queue[i], &p->lane, p->id);
-		qsbr_quiescent(p->lane.reader);
-		if (n == 0) {
-			qsbr_offline(p->lane.reader);
-			usleep(20);
-			qsbr_online(p->lane.reader);
-		}
-	}
-	qsbr_offline(p->lane.reader);
+	test_work(arg, &stop, round_of);
 	return NULL;
 }
 
