@@ -393,19 +393,29 @@ vf_nic_is_same(const struct config_port *a, const struct config_port *b)
 	       memcmp(a->vlan.allowed, b->vlan.allowed, sizeof(a->vlan.allowed)) == 0;
 }
 
-/* The driver takes another address when it resets, which it is told to do at once: the one in force is the port's until then. */
+/*
+ * The driver takes another address when it resets, which it is told to do at once: the one in force is the port's until then. mac is not
+ * asked: on the way back it would be the guest's own, and not the one that the host gave.
+ */
 static int
 vf_nic_change(struct host_port *hp, const struct config_port *to, const struct mac *mac, struct err *err)
 {
 	struct vf_nic *nic = hp->nic;
-	struct vf_policy policy;
+	struct vf_policy former = nic->policy, policy;
+	struct mac had = hp->mac;
 	struct vf_info info;
+	int ret;
 
-	policy_of(to, hp->on, mac_is_zero(mac) ? &nic->policy.mac : mac, &policy);
+	policy_of(to, hp->on, to->has_mac ? &to->mac : &hp->first_mac, &policy);
 	set_policy(nic, &policy);
 	vf_info(nic->vf, &info);
 	hp->mac = mac_is_zero(&info.mac) ? policy.mac : info.mac;
-	return follow_rules(hp, to, err);
+	ret = follow_rules(hp, to, err);
+	if (ret < 0) {
+		set_policy(nic, &former);
+		hp->mac = had;
+	}
+	return ret;
 }
 
 /* Over its queues a VF's frames are spread by the guest's own table. */

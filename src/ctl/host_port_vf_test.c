@@ -506,6 +506,30 @@ a_function_without_an_address_gets_a_local_one_and_keeps_it(void **state)
 	key_is(asked("vf.show", "{'port': 'vm1'}"), "mac", "'%s'", mac);
 }
 
+/* The guest has another port's address, of another VLAN: it is in the way, and is not the host's choice afterwards. */
+static void
+a_refused_change_leaves_the_host_s_choice_of_an_address(void **state)
+{
+	static const uint8_t other[6] = { 0x02, 0xaa, 0, 0, 0, 5 };
+	json_t *result;
+	struct err err;
+	struct guest g;
+
+	run_with(VF("1", ", trust: true") "  - {name: vm2, nic: vf, mac: \"02:aa:00:00:00:05\", vlan: {mode: access, "
+					  "id: 10}}\n");
+	guest_boot(&g, "vm1.vf.sock");
+	host_tend(&host);
+	assert_int_equal(ixvf_set_mac(&g.vf, other), 0);
+	mac_becomes("vm1", "02:aa:00:00:00:05");
+	assert_int_equal(call("vf.set", json_of("{'port': 'vm1', 'vlan': 10}"), &result, &err), -EEXIST);
+	key_is(row_of(asked("vf.list", "{}"), "port", "vm1"), "vlan", "0");
+	mac_becomes("vm1", "02:aa:00:00:00:05");
+	guest_end(&g);
+	guest_boot(&g, "vm1.vf.sock"); /* another guest */
+	assert_memory_equal(g.vf.mac, own[0], 6);
+	guest_end(&g);
+}
+
 static void
 what_is_no_function_is_refused(void **state)
 {
@@ -559,6 +583,7 @@ tests(void)
 		RIG_TEST(functions_of_different_vlans_do_not_hear_each_other),
 		RIG_TEST(the_link_that_the_guest_sees_is_the_configured_one),
 		RIG_TEST(a_function_without_an_address_gets_a_local_one_and_keeps_it),
+		RIG_TEST(a_refused_change_leaves_the_host_s_choice_of_an_address),
 		RIG_TEST(what_is_no_function_is_refused),
 		RIG_TEST(a_standby_is_refused_and_all_stays_as_it_was),
 	};
